@@ -1,0 +1,245 @@
+"""The error tree: everything that Isthmus tells a person has gone wrong.
+
+    IsthmusError
+    ├── UsageError                 the command or its arguments
+    ├── SettingsError              isthmus.toml, ISTHMUS_* variables, flags
+    ├── RequestError               a request that can't be answered as it stands
+    │   ├── ContextLengthExceeded
+    │   ├── RequestTooLarge
+    │   └── NotFound
+    ├── AccessDenied               a key is missing, wrong or revoked; a foreign page asks
+    │   └── ForeignOrigin
+    ├── ModelError                 weights: their name, their file, their bytes
+    │   ├── UnknownModel
+    │   ├── InvalidWeights
+    │   └── DigestMismatch
+    ├── FetchError                 a download
+    ├── StorageError               the disk is full, or a folder can't be written
+    ├── EngineError                the local model
+    │   ├── LoadError
+    │   └── WorkerDied
+    ├── ServerError                the server can't start
+    ├── LedgerError                the database
+    ├── HandoffRefused             a rule says no
+    │   ├── BudgetExceeded
+    │   └── PriceUnknown
+    ├── ProviderError              the hosted side
+    │   ├── ProviderUnreachable
+    │   ├── ProviderRejected       it said no: wrong key, unknown model, bad request
+    │   └── ProviderCut            its stream ended before its answer did
+    └── Interrupted                Ctrl-C
+
+Each class carries a stable ``code`` (for programs), an ``http_status``, an ``exit_code`` and, where there
+is something to type next, a ``hint``. Exit codes are part of the interface: see docs/reference/exit-codes.md.
+"""
+
+from typing import ClassVar
+
+
+class IsthmusError(Exception):
+    """Anything that went wrong in a way that a person can understand.
+
+    Args:
+        message: One sentence, lower case, without a full stop: what happened and why.
+        hint: What to type or change next, if there is something.
+        param: The request's parameter at fault, where one is.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.param = param
+
+
+class UsageError(IsthmusError):
+    """The command line can't be understood."""
+
+    code = "usage_error"
+    http_status = 400
+    exit_code = 2
+
+
+class SettingsError(IsthmusError):
+    """A setting is unknown, malformed or contradictory."""
+
+    code = "settings_error"
+    exit_code = 3
+
+
+class RequestError(IsthmusError):
+    """A request that can't be answered as it stands."""
+
+    code = "invalid_request"
+    http_status = 400
+    exit_code = 2
+
+
+class ContextLengthExceeded(RequestError):
+    """The prompt doesn't fit the model's allocated context."""
+
+    code = "context_length_exceeded"
+
+
+class RequestTooLarge(RequestError):
+    """The body is larger than the server accepts."""
+
+    code = "request_too_large"
+    http_status = 413
+
+
+class NotFound(RequestError):
+    """There is nothing under that address or identifier."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class AccessDenied(IsthmusError):
+    """The key is missing, wrong or revoked."""
+
+    code = "invalid_api_key"
+    http_status = 401
+    exit_code = 9
+
+
+class ForeignOrigin(AccessDenied):
+    """A web page of another origin, or a rebound host name, tries to use the server."""
+
+    code = "foreign_origin"
+    http_status = 403
+
+
+class ModelError(IsthmusError):
+    """Something is wrong with the weights."""
+
+    code = "model_error"
+    exit_code = 4
+
+
+class UnknownModel(ModelError):
+    """No model goes by that name."""
+
+    code = "model_not_found"
+    http_status = 404
+
+
+class InvalidWeights(ModelError):
+    """The file is not a usable GGUF: wrong format, truncated, or of an unsupported kind."""
+
+    code = "invalid_weights"
+
+
+class DigestMismatch(ModelError):
+    """The bytes are not those that were promised."""
+
+    code = "digest_mismatch"
+
+
+class FetchError(IsthmusError):
+    """A download failed."""
+
+    code = "fetch_failed"
+    http_status = 502
+    exit_code = 5
+
+
+class StorageError(IsthmusError):
+    """The disk is full, or a folder can't be written."""
+
+    code = "storage_error"
+    http_status = 507
+    exit_code = 11
+
+
+class EngineError(IsthmusError):
+    """The local model can't answer."""
+
+    code = "engine_error"
+    http_status = 503
+    exit_code = 6
+
+
+class LoadError(EngineError):
+    """The engine could not load the weights."""
+
+    code = "load_failed"
+
+
+class WorkerDied(EngineError):
+    """The worker process ended in the middle of an answer."""
+
+    code = "worker_died"
+
+
+class ServerError(IsthmusError):
+    """The server can't start: its port is taken, or its address needs a key."""
+
+    code = "server_error"
+    exit_code = 10
+
+
+class LedgerError(IsthmusError):
+    """The ledger's database can't be read or written."""
+
+    code = "ledger_error"
+    exit_code = 12
+
+
+class HandoffRefused(IsthmusError):
+    """A rule of the person's keeps the question home, and home can't answer it."""
+
+    code = "handoff_refused"
+    http_status = 403
+    exit_code = 8
+
+
+class BudgetExceeded(HandoffRefused):
+    """The worst-case cost doesn't fit under one of the caps."""
+
+    code = "budget_exceeded"
+    http_status = 402
+
+
+class PriceUnknown(HandoffRefused):
+    """Nobody has said what the hosted model costs, so it can't be kept within a budget."""
+
+    code = "price_unknown"
+
+
+class ProviderError(IsthmusError):
+    """The hosted side failed."""
+
+    code = "provider_error"
+    http_status = 502
+    exit_code = 7
+
+
+class ProviderUnreachable(ProviderError):
+    """No connection, a time-out, overload, or a server error: trying again may help."""
+
+    code = "provider_unreachable"
+
+
+class ProviderRejected(ProviderError):
+    """The provider said no: wrong key, unknown model, a request that it doesn't accept."""
+
+    code = "provider_rejected"
+
+
+class ProviderCut(ProviderError):
+    """The provider's stream ended before its answer did."""
+
+    code = "provider_cut"
+
+
+class Interrupted(IsthmusError):
+    """The person pressed Ctrl-C."""
+
+    code = "interrupted"
+    http_status = 499
+    exit_code = 130

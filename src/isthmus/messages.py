@@ -1,0 +1,286 @@
+"""The nouns: what is asked, what comes back, and who decided.
+
+Every value is frozen. A conversation is a tuple of `Message`; a `GenerationRequest` asks for its
+continuation; the continuation is a stream of `Event`, a closed set, each event with the ``index`` of its
+choice (0 unless several completions were asked for).
+"""
+
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+class TextPart(Struct, frozen=True, tag="text"):
+    """A run of text inside a message."""
+
+    text: str
+
+
+class ImagePart(Struct, frozen=True, tag="image"):
+    """An image inside a message; ``url`` is a data: URL or an address that the model's host may fetch."""
+
+    url: str
+    detail: str | None = None
+
+
+Part: TypeAlias = TextPart | ImagePart
+
+
+class ToolCall(Struct, frozen=True):
+    """A call that the model asks for; ``arguments`` is JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(Struct, frozen=True, omit_defaults=True):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str | tuple[Part, ...] = ""
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The message's text, without its images."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def has_image(self) -> bool:
+        """Whether answering needs a model that sees."""
+        return not isinstance(self.content, str) and any(isinstance(p, ImagePart) for p in self.content)
+
+
+class Tool(Struct, frozen=True):
+    """A function that the model may call; ``parameters`` is a JSON Schema."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+ToolChoice: TypeAlias = Literal["auto", "none", "required"] | dict[str, Any]
+
+
+class GenerationRequest(Struct, frozen=True):
+    """What a generator is asked for.
+
+    ``top_logprobs`` is None for no log-probabilities, else how many alternatives come with each token
+    (0: the chosen token's alone). ``max_tokens`` None leaves the length to the model and its context.
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    n: int = 1
+    effort: Effort | None = None
+    top_logprobs: int | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+
+
+class ModelInfo(Struct, frozen=True):
+    """What a generator says of its model. ``context_length`` in tokens, as allocated; None if unknown."""
+
+    name: str
+    local: bool
+    context_length: int | None = None
+    vision: bool = False
+    tools: bool = True
+    digest: str | None = None
+
+
+class Usage(Struct, frozen=True):
+    """Tokens of one request. ``cached_tokens`` are those of the prompt that cost no prefill."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+# ---------------------------------------------------------------- who answers, and why
+
+Target: TypeAlias = Literal["local", "hosted", "refuse"]
+HandoffMode: TypeAlias = Literal["off", "ask", "auto", "always"]
+Stage: TypeAlias = Literal["rules", "estimate", "watch", "check", "failure"]
+Reason: TypeAlias = Literal[
+    "mode_off",  # hand-off is off, as by default
+    "mode_always",  # the person wants the hosted model
+    "local_only",  # the hard switch
+    "offline",  # the network is off limits
+    "asked_local",  # this request asks for the local model
+    "no_provider",  # no hosted model is configured
+    "context_too_long",  # the prompt doesn't fit at home
+    "capability_missing",  # the model at home can't see, or can't call tools
+    "looks_easy",  # the question's text says that home will do
+    "looks_hard",  # the question's text says that it won't
+    "answer_confident",  # the local answer's own tokens say so
+    "answer_doubtful",  # the local answer's own tokens say that it may be wrong
+    "consent_required",  # would be handed over if the person agreed
+    "consent_given",
+    "consent_declined",
+    "budget_exceeded",
+    "price_unknown",
+    "provider_failed",  # handed over, came back
+    "local_failed",  # home couldn't answer
+]
+
+
+class Evidence(Struct, frozen=True):
+    """The numbers behind a decision: P(the local answer is wrong), its threshold, and what moved it most."""
+
+    p_local_wrong: float | None = None
+    threshold: float | None = None
+    features: dict[str, float] = {}
+    detail: str | None = None
+
+
+class Decision(Struct, frozen=True):
+    """Who answers and why."""
+
+    target: Target
+    reason: Reason
+    stage: Stage = "rules"
+    evidence: Evidence = Evidence()
+
+
+# ---------------------------------------------------------------- events
+
+
+class ReasoningDelta(Struct, frozen=True, tag="reasoning"):
+    """More of the model's thinking."""
+
+    text: str
+    index: int = 0
+
+
+class TextDelta(Struct, frozen=True, tag="text"):
+    """More of the answer."""
+
+    text: str
+    index: int = 0
+
+
+class ToolCallDelta(Struct, frozen=True, tag="tool_call"):
+    """More of a tool call: ``id`` and ``name`` come once, ``arguments`` in pieces."""
+
+    position: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    index: int = 0
+
+
+class ToolResult(Struct, frozen=True, tag="tool_result"):
+    """What a tool that Isthmus ran gave back."""
+
+    call_id: str
+    content: str
+    index: int = 0
+
+
+class TokenScore(Struct, frozen=True):
+    """A token with its natural log-probability, and those of its likeliest rivals."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+class TokenScores(Struct, frozen=True, tag="token_scores"):
+    """Log-probabilities of the tokens of the delta that follows."""
+
+    tokens: tuple[TokenScore, ...]
+    index: int = 0
+
+
+class Confidence(Struct, frozen=True, tag="confidence"):
+    """How sure something is of the answer, from 0 to 1."""
+
+    value: float
+    source: str
+    index: int = 0
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """How far long work has come; ``total`` None if nobody knows."""
+
+    label: str
+    done: float
+    total: float | None = None
+
+
+class Route(Struct, frozen=True, tag="route"):
+    """Who answers. It precedes the first visible token; a later one supersedes it."""
+
+    decision: Decision
+    model: str
+    provider: str | None = None
+
+
+class Notice(Struct, frozen=True, tag="notice"):
+    """Something that the person should know, beside the answer. ``hint`` can be typed."""
+
+    code: str
+    text: str
+    hint: str | None = None
+
+
+class Timings(Struct, frozen=True):
+    """How long it took: seconds to the first token (of any kind) and in all, tokens a second of decoding."""
+
+    first_token_s: float | None = None
+    total_s: float | None = None
+    prompt_s: float | None = None
+    tokens_per_s: float | None = None
+
+
+class Finish(Struct, frozen=True, tag="finish"):
+    """A choice is complete. The last one of a request carries its usage."""
+
+    reason: FinishReason
+    usage: Usage | None = None
+    timings: Timings | None = None
+    cost_usd: Decimal | None = None
+    index: int = 0
+
+
+Event: TypeAlias = (
+    ReasoningDelta
+    | TextDelta
+    | ToolCallDelta
+    | ToolResult
+    | TokenScores
+    | Confidence
+    | Progress
+    | Route
+    | Notice
+    | Finish
+)
+"""Everything that a generator or the runtime may say."""
