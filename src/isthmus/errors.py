@@ -25,6 +25,8 @@
     │   └── PriceUnknown
     ├── ProviderError              the hosted side
     │   ├── ProviderUnreachable
+    │   ├── ProviderFailed         overloaded, or an error of its own
+    │   ├── ProviderTimeout
     │   ├── ProviderRejected       it said no: wrong key, unknown model, bad request
     │   └── ProviderCut            its stream ended before its answer did
     └── Interrupted                Ctrl-C
@@ -220,9 +222,22 @@ class ProviderError(IsthmusError):
 
 
 class ProviderUnreachable(ProviderError):
-    """No connection, a time-out, overload, or a server error: trying again may help."""
+    """No connection: nothing left this machine."""
 
     code = "provider_unreachable"
+
+
+class ProviderFailed(ProviderError):
+    """It is overloaded, or failed by itself: trying again may help."""
+
+    code = "provider_failed"
+
+
+class ProviderTimeout(ProviderError):
+    """It fell silent. It may have worked, and billed, all the same."""
+
+    code = "provider_timeout"
+    http_status = 504
 
 
 class ProviderRejected(ProviderError):

@@ -1,9 +1,12 @@
 """The one interface: everything that continues a conversation is a `Generator`."""
 
-from collections.abc import AsyncIterator
-from typing import Protocol, runtime_checkable
+from collections.abc import AsyncGenerator
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from isthmus.messages import Event, GenerationRequest, ModelInfo
+
+EventStream: TypeAlias = AsyncGenerator[Event, None]
+"""Events as they come; ``aclose`` stops the work behind them."""
 
 
 @runtime_checkable
@@ -21,7 +24,7 @@ class Generator(Protocol):
         """What is known of the model; exact once the generator has answered or was opened."""
         ...
 
-    def stream(self, request: GenerationRequest) -> AsyncIterator[Event]:
+    def stream(self, request: GenerationRequest) -> EventStream:
         """Yield the continuation of ``request.messages``."""
         ...
 

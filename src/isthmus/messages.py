@@ -57,9 +57,9 @@ class Message(Struct, frozen=True, omit_defaults=True):
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
 
     @property
-    def has_image(self) -> bool:
-        """Whether answering needs a model that sees."""
-        return not isinstance(self.content, str) and any(isinstance(p, ImagePart) for p in self.content)
+    def images(self) -> int:
+        """How many images it holds."""
+        return 0 if isinstance(self.content, str) else sum(isinstance(p, ImagePart) for p in self.content)
 
 
 class Tool(Struct, frozen=True):

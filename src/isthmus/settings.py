@@ -60,6 +60,7 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     """The address to listen on. Any other than loopback needs a key (`isthmus key create`)."""
     port: Port = 4774
+    """The port to listen on; 0: any that is free."""
     max_body_mb: Positive = 32
     """The largest request body that is read."""
     drain_s: Seconds = 10.0
@@ -70,8 +71,11 @@ class BudgetSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """[handoff.budget]: caps on what hosted answers may cost, in dollars; a local answer is never refused."""
 
     request_usd: Decimal | None = None
+    """What one question may cost."""
     day_usd: Decimal | None = None
+    """What a day (UTC) may cost."""
     month_usd: Decimal | None = None
+    """What a month (UTC) may cost."""
 
 
 class HandoffSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +87,7 @@ class HandoffSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The hard switch: nothing leaves, whatever any flag, header or model name says."""
     provider: str | None = None
     """The name of the [providers.NAME] table to hand questions to."""
-    threshold: Probability = 0.6
+    threshold: Probability = 0.5
     """auto and ask: hand over where P(the local answer is wrong) is above this."""
     max_hold_tokens: Annotated[int, Meta(ge=0)] = 16
     """How many tokens of a streamed local answer may be held back while its worth is judged."""
@@ -108,7 +112,9 @@ class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True):
     output_usd_per_mtok: Decimal | None = None
     """Price of a million completion tokens."""
     connect_timeout_s: Seconds = 5.0
+    """How long connecting may take."""
     first_byte_timeout_s: Seconds = 60.0
+    """The longest wait for the beginning of an answer."""
     stall_timeout_s: Seconds = 60.0
     """The longest silence in the middle of a stream."""
 
@@ -130,7 +136,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     effort: Effort | None = None
     """Reasoning effort, passed to the model's template."""
     max_tokens: Positive | None = None
+    """Tokens that an answer may have; unset: as many as fit the context."""
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    """0 picks the likeliest token each time, more is more varied; unset: the model's own."""
     show_reasoning: Literal["dim", "hide"] = "dim"
     """How `ask` and `chat` show a model's thinking in a terminal."""
     offline: bool = False

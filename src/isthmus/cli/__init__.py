@@ -1,0 +1,1 @@
+"""The command line: parse, call, print. stdout carries data, stderr carries talk."""

@@ -1,0 +1,61 @@
+"""``isthmus key``: who may use the server from elsewhere."""
+
+from typing import Annotated
+
+import typer
+
+from isthmus import configuration
+from isthmus.cli import console
+from isthmus.cli.amounts import moment
+from isthmus.cli.groups import new_group
+from isthmus.cli.options import Json
+from isthmus.ledger.database import open_database
+from isthmus.ledger.keys import KeyInfo, Keys
+
+app = new_group()
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What the key is for: laptop, team, ...")]
+
+
+@app.callback()
+def key() -> None:
+    """Create, list and revoke the server's API keys."""
+
+
+@app.command()
+def create(name: Name) -> None:
+    """Create a key and print it, this once.
+
+    Only its hash is kept, so a lost key can't be shown again: revoke it and create another.
+    """
+    _, secret = _keys().create(name)
+    console.write(secret.reveal())
+    console.say(f"Key {name!r} is shown this once. Clients send it as OPENAI_API_KEY, or after 'Bearer '.")
+
+
+@app.command("list")
+def list_keys(as_json: Json = False) -> None:
+    """List the keys, the revoked ones too, without their secrets."""
+    keys = _keys().list()
+    if as_json:
+        console.write_json(keys)
+    elif keys:
+        console.write_table(("NAME", "BEGINS", "CREATED", "REVOKED"), [_row(each) for each in keys])
+    else:
+        console.say("There are no keys yet: isthmus key create NAME")
+
+
+@app.command()
+def revoke(name: Name) -> None:
+    """Revoke a key: from now on the server refuses it."""
+    _keys().revoke(name)
+    console.say(f"Key {name!r} is revoked.")
+
+
+def _row(key: KeyInfo) -> tuple[str, ...]:
+    revoked = moment(key.revoked) if key.revoked else ""
+    return key.name, f"{key.prefix}...", moment(key.created), revoked
+
+
+def _keys() -> Keys:
+    return Keys(open_database(configuration.load().settings.ledger_path))

@@ -1,0 +1,84 @@
+"""The runner that people already have: Ollama, LM Studio, llama-server, vLLM, declared ``local = true``."""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+
+from isthmus.errors import ContextLengthExceeded, EngineError, IsthmusError, RequestError, UnknownModel
+from isthmus.generator import EventStream
+from isthmus.messages import GenerationRequest, ModelInfo
+from isthmus.settings import ProviderSettings, Secret
+from isthmus.transport.chat_client import ChatClient, UpstreamError
+from isthmus.wire.chat_request import render_chat
+
+
+class RunnerEngine:
+    """A `Generator` over an OpenAI-compatible address inside the trust line.
+
+    Args:
+        name: What the settings call it.
+        settings: Its address.
+        model: The model's name there.
+        key: Its key, if it wants one.
+        headers: Sent with each call.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ProviderSettings,
+        model: str,
+        *,
+        key: Secret | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._name = name
+        self._info = ModelInfo(model, local=True)
+        self._address = settings.base_url
+        # A local model may have to be loaded from disk first, so the first byte may take long.
+        self._client = ChatClient(
+            settings.base_url,
+            key=key,
+            connect_timeout_s=settings.connect_timeout_s,
+            first_byte_timeout_s=max(settings.first_byte_timeout_s, 600.0),
+            stall_timeout_s=max(settings.stall_timeout_s, 600.0),
+            headers=headers,
+        )
+
+    @property
+    def model(self) -> ModelInfo:
+        """The model's name there; a runner tells no more."""
+        return self._info
+
+    async def stream(self, request: GenerationRequest) -> EventStream:
+        """Yield the answer.
+
+        Raises:
+            UnknownModel: The runner doesn't have the model.
+            RequestError: It refuses the request.
+            EngineError: It can't be reached, or failed.
+        """
+        body = render_chat(request, self._info.name, "runner")
+        try:
+            async with aclosing(self._client.stream(body, request.n)) as events:
+                async for event in events:
+                    yield event
+        except UpstreamError as error:
+            raise self._judge(error) from error
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.close()
+
+    def _judge(self, error: UpstreamError) -> IsthmusError:
+        name = self._name
+        if error.kind == "unreachable":
+            return EngineError(
+                f"{name} at {self._address} can't be reached: {error.message}", hint=f"start {name}"
+            )
+        if error.status == 404:
+            return UnknownModel(f"{name} has no model {self._info.name!r}: {error.message}")
+        if error.detail.get("code") == "context_length_exceeded":
+            return ContextLengthExceeded(error.message, param="messages")
+        if error.kind == "rejected":
+            return RequestError(f"{name} refuses the request: {error.message}")
+        return EngineError(f"{name} failed: {error.message}")

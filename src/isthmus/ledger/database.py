@@ -1,0 +1,223 @@
+"""The ledger's SQLite file: opening and migrating it, transactions, and its errors in the person's words.
+
+Everything in this room reads inside `reading` and writes inside `writing`. A writing transaction takes
+SQLite's one write lock at its first statement, so whatever it reads stays true until it commits, in all
+processes: this is what makes a budget exact.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from isthmus.errors import IsthmusError, LedgerError, StorageError
+from isthmus.ledger.schema import SCHEMA_VERSION, questions
+
+BUSY_TIMEOUT_S = 30.0
+"""How long a transaction waits for the write lock. One takes about a millisecond."""
+
+_SYNCHRONOUS = "isthmus_synchronous"
+"""The execution option that makes a transaction a writing one, and says how far it waits for the disk."""
+
+# POSIX drops all of a process's locks on a file when it closes any descriptor of it, so the descriptor that
+# creates the file must be closed before another thread may open a connection.
+_creating = threading.Lock()
+
+# Of this process one thread writes at a time. SQLite would see to it too, but there those who wait sleep and
+# look again, in no order (64 at once: the last waits three times as long), each holding a connection.
+_turn = threading.Lock()
+
+
+def open_database(path: Path) -> Engine:
+    """Open the ledger's database; create or migrate it if need be.
+
+    The folder and the file are created for their owner's eyes alone. Several processes may do this at once.
+
+    Args:
+        path: The SQLite file.
+
+    Raises:
+        StorageError: The folder or the file can't be written, or the disk is full.
+        LedgerError: The file is damaged, isn't a ledger, is newer than this program, or stays locked.
+    """
+    _create(path)
+    engine = _engine(path)
+    try:
+        if _schema_version(engine) != SCHEMA_VERSION:
+            _migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Generator[Connection]:
+    """A transaction that sees one state of the database and leaves it as it is."""
+    with explained(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, *, durable: bool = False) -> Generator[Connection]:
+    """A transaction that holds the write lock from its start, and commits unless an error leaves it.
+
+    What is committed outlives a crash of the process; if ``durable``, one of the machine too, for the price
+    of waiting for the disk. Without it a power cut may undo the last commits, but never damages the file.
+    """
+    if not _turn.acquire(timeout=BUSY_TIMEOUT_S):
+        raise _busy(_path(engine))
+    try:
+        with explained(engine), engine.connect() as connection:
+            connection.execution_options(**{_SYNCHRONOUS: "FULL" if durable else "NORMAL"})
+            with connection.begin():
+                yield connection
+    finally:
+        _turn.release()
+
+
+@contextmanager
+def explained(engine: Engine) -> Generator[None]:
+    """Turn the database's own errors into the tree's.
+
+    Raises:
+        StorageError: The disk is full, failing, or can't be written.
+        LedgerError: Anything else that goes wrong with the database.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _explain(error, _path(engine)) from error
+
+
+# ---------------------------------------------------------------- opening
+
+
+def _create(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _creating:
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageError(
+            f"the ledger {path} can't be created: {(error.strerror or str(error)).lower()}",
+            hint=_WRITABLE.format(folder=path.parent),
+        ) from error
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+        json_serializer=_to_json,
+        json_deserializer=msgspec.json.decode,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _to_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    # Python's own handling begins transactions late and never for a SELECT; SQLAlchemy's documentation
+    # ("Enabling Non-Legacy SQLite Transactional Modes") has us switch it off and say BEGIN ourselves.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    synchronous = connection.get_execution_options().get(_SYNCHRONOUS)
+    if synchronous is None:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _schema_version(engine: Engine) -> str | None:
+    """The schema's version, None for an empty file, by plain queries: importing Alembic takes 300 ms.
+
+    Raises:
+        LedgerError: Another program's tables are in the file.
+    """
+    with reading(engine) as connection:
+        found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = set(found.scalars())
+        if {"alembic_version", questions.name} <= tables:
+            return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if tables:
+        raise LedgerError(
+            f"{_path(engine)} is another program's database",
+            hint="let ISTHMUS_HOME name a folder of Isthmus's own",
+        )
+    return None
+
+
+def _migrate(engine: Engine) -> None:
+    # Alembic is needed once in a release's life, and a person who waits for the first token would wait for
+    # it too: hence the one import inside a function of this room.
+    from isthmus.ledger.migrate import upgrade
+
+    with explained(engine), engine.connect() as connection:
+        # WAL is a property of the file and can't be set inside a transaction; the pool's connection begins
+        # one by itself, the driver's doesn't.
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA journal_mode = WAL")
+    with writing(engine) as connection:
+        upgrade(connection)
+
+
+# ---------------------------------------------------------------- errors
+
+_WRITABLE = "chmod u+rwx {folder}, or let ISTHMUS_HOME name a folder that you can write"
+
+
+def _explain(error: SQLAlchemyError | sqlite3.Error, path: Path) -> IsthmusError:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    # The low byte is the primary code, the rest refines it: https://www.sqlite.org/rescode.html
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return StorageError(
+                f"the disk is full, so the ledger {path} can't grow", hint=f"df -h {path.parent}"
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return StorageError(
+                f"the ledger {path} can't be opened or written: {cause}",
+                hint=_WRITABLE.format(folder=path.parent),
+            )
+        case sqlite3.SQLITE_IOERR:
+            return StorageError(
+                f"the disk fails under the ledger {path}: {cause}", hint=f"df -h {path.parent}"
+            )
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return LedgerError(
+                f"the ledger {path} is damaged: {cause}",
+                hint=f"restore a backup, or begin anew: mv {path} {path}.damaged",
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return _busy(path)
+        case _:
+            return LedgerError(f"the ledger {path} refuses: {cause}")
+
+
+def _busy(path: Path) -> LedgerError:
+    return LedgerError(
+        f"somebody else writes to the ledger {path} and didn't end within {BUSY_TIMEOUT_S:.0f} s",
+        hint=f"fuser -v {path}",
+    )
+
+
+def _path(engine: Engine) -> Path:
+    return Path(engine.url.database or "")

@@ -1,0 +1,132 @@
+"""The ledger's tables: `questions`, `reservations`, `keys`.
+
+Written for SQLite and PostgreSQL alike. Money is a whole number of nano-dollars (the column's name in the
+database says so) and a Decimal in Python; times are UTC in the database and aware in Python. What the
+tables are made of is a matter of `migrations/`: a change here needs a new version there.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+from isthmus.ledger.money import from_nanos, to_nanos
+
+SCHEMA_VERSION = "0001"
+"""The newest revision in `migrations/versions`: what `open_database` expects to find."""
+
+
+class Usd(TypeDecorator[Decimal]):
+    """Dollars: a Decimal here, whole nano-dollars in the database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        """To the database, rounding up."""
+        return None if value is None else to_nanos(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        """From the database; PostgreSQL's sums of integers come as Decimal."""
+        return None if value is None else from_nanos(int(value))
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment: aware here, UTC in the database (SQLite keeps it as text, which sorts as time does)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database, in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database; SQLite doesn't store the zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite numbers rows by itself only where the type is called INTEGER, which there holds 64 bits anyway.
+_Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData()
+
+questions = Table(
+    "questions",
+    metadata,
+    Column("seq", _Sequence, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("at", UtcTime, nullable=False),
+    Column("source", String, nullable=False),
+    Column("key", String),
+    Column("mode", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("local_model", String, nullable=False),
+    Column("provider", String),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("cost_nanousd", Usd, key="cost_usd", nullable=False),
+    Column("first_token_s", Float),
+    Column("total_s", Float),
+    Column("outcome", String, nullable=False),
+    Column("error_code", String),
+    Column("prompt_digest", String, nullable=False),
+    Column("answer_digest", String),
+    Column("sent_digest", String),
+    Column("sent_bytes", BigInteger, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Index("questions_at", "at"),
+    sqlite_autoincrement=True,
+)
+"""One row a question, written once it has ended; rows are added, never changed."""
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", _Sequence, primary_key=True),
+    Column("question_id", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("key", String),
+    Column("reserved_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("reserved_nanousd", Usd, key="reserved_usd", nullable=False),
+    Column("settled_at", UtcTime),
+    Column("settled_nanousd", Usd, key="settled_usd"),
+    # All that a cap's sum reads, so that it never visits the table itself.
+    Index("reservations_sums", "reserved_at", "settled_usd", "reserved_usd"),
+    Index("reservations_question", "question_id"),
+    sqlite_autoincrement=True,
+)
+"""One row a hosted call, written before it leaves. No reference to `questions`: that row comes later."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("prefix", String, nullable=False, index=True),
+    Column("sha256", String, nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Column("revoked", UtcTime),
+)
+"""One row an API key of this server; a revoked one stays, because questions name it."""

@@ -1,0 +1,1 @@
+"""One question's path: request, policy, generator, events, ledger."""

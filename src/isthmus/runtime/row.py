@@ -1,0 +1,118 @@
+"""The ledger's row of one question, filled in while its answer passes by."""
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import sha256
+from uuid import uuid4
+
+import msgspec
+
+from isthmus.errors import HandoffRefused, IsthmusError
+from isthmus.handoff.hosted import HostedCall
+from isthmus.ledger import Outcome, QuestionRecord, Source
+from isthmus.messages import (
+    Decision,
+    Event,
+    Finish,
+    GenerationRequest,
+    HandoffMode,
+    ReasoningDelta,
+    Route,
+    TextDelta,
+    Timings,
+    ToolCallDelta,
+    Usage,
+)
+
+
+class Row:
+    """Watches one question. ``id`` is the question's; ``call`` is its hosted call, where there is one."""
+
+    def __init__(
+        self, request: GenerationRequest, source: Source, key: str | None, mode: HandoffMode
+    ) -> None:
+        self.id = uuid4().hex
+        self.decision: Decision | None = None
+        self.call: HostedCall | None = None
+        self._at = datetime.now(UTC)
+        self._began = time.perf_counter()
+        self._request = request
+        self._source: Source = source
+        self._key = key
+        self._mode: HandoffMode = mode
+        self._route: Route | None = None
+        self._usage = Usage()
+        self._first_s: float | None = None
+        self._answer = sha256()
+        self._outcome: Outcome = "cancelled"
+        self._error: IsthmusError | None = None
+
+    def see(self, event: Event) -> None:
+        """Take note of an event."""
+        match event:
+            case TextDelta(text=text) | ReasoningDelta(text=text) | ToolCallDelta(arguments=text):
+                if self._first_s is None:
+                    self._first_s = self._elapsed()
+                self._answer.update(text.encode())
+            case Route():
+                self._route = event
+                self.decision = event.decision
+            case Finish(usage=usage) if usage is not None:
+                self._usage = usage
+            case _:
+                pass
+
+    def timed(self, finish: Finish) -> Finish:
+        """The finish with the times as the person saw them beside the engine's own."""
+        engine = finish.timings or Timings()
+        timings = Timings(self._first_s, self._elapsed(), engine.prompt_s, engine.tokens_per_s)
+        return msgspec.structs.replace(finish, timings=timings)
+
+    def complete(self) -> None:
+        """The answer is whole."""
+        self._outcome = "complete"
+
+    def fail(self, error: IsthmusError) -> None:
+        """The answer failed, or broke off after some of it was shown."""
+        self._error = error
+        if self._first_s is not None:
+            self._outcome = "cut"
+        else:
+            self._outcome = "refused" if isinstance(error, HandoffRefused) else "failed"
+
+    def record(self, local_model: str) -> QuestionRecord:
+        """The row as it is written."""
+        decision = self.decision or Decision("refuse", "local_failed", "failure")
+        call = self.call
+        left = call.outgoing if call is not None and call.left else None
+        return QuestionRecord(
+            id=self.id,
+            at=self._at,
+            source=self._source,
+            key=self._key,
+            mode=self._mode,
+            target=decision.target,
+            reason=decision.reason,
+            stage=decision.stage,
+            model=self._route.model if self._route else local_model,
+            local_model=local_model,
+            provider=call.outgoing.provider if call else None,
+            prompt_tokens=self._usage.prompt_tokens,
+            completion_tokens=self._usage.completion_tokens,
+            reasoning_tokens=self._usage.reasoning_tokens,
+            cached_tokens=self._usage.cached_tokens,
+            cost_usd=call.cost_usd if call else Decimal(0),
+            first_token_s=self._first_s,
+            total_s=self._elapsed(),
+            outcome=self._outcome,
+            error_code=self._error.code if self._error else None,
+            prompt_digest=sha256(msgspec.json.encode(self._request.messages)).hexdigest(),
+            answer_digest=self._answer.hexdigest() if self._first_s is not None else None,
+            sent_digest=left.digest if left else None,
+            sent_bytes=len(left.body) if left else 0,
+            evidence=msgspec.to_builtins(decision.evidence),
+        )
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._began

@@ -1,0 +1,188 @@
+"""Chat Completions answers, as a client: an upstream's chunks become events."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from isthmus.messages import (
+    Event,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    Timings,
+    TokenScore,
+    TokenScores,
+    ToolCallDelta,
+    Usage,
+)
+
+# ---------------------------------------------------------------- shapes: only what is read
+
+
+class _FunctionDelta(Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCallChunk(Struct):
+    index: int = 0
+    id: str | None = None
+    function: _FunctionDelta | None = None
+
+
+class _Delta(Struct):
+    content: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolCallChunk] | None = None
+
+
+class _TopLogprob(Struct):
+    token: str
+    logprob: float
+
+
+class _Logprob(Struct):
+    token: str
+    logprob: float
+    top_logprobs: list[_TopLogprob] | None = None
+
+
+class _Logprobs(Struct):
+    content: list[_Logprob] | None = None
+
+
+class _Choice(Struct):
+    index: int = 0
+    delta: _Delta | None = None
+    logprobs: _Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class _PromptDetails(Struct):
+    cached_tokens: int | None = None
+
+
+class _CompletionDetails(Struct):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+
+class _Timings(Struct):
+    prompt_ms: float | None = None
+    predicted_per_second: float | None = None
+
+
+class _Error(Struct):
+    message: str = ""
+    type: str | None = None
+    code: str | int | None = None
+
+
+class _Chunk(Struct):
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    timings: _Timings | None = None
+    error: _Error | str | None = None
+
+
+_FINISH: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+class StreamError(Exception):
+    """The upstream says, in the middle of its stream, that it failed."""
+
+
+class ChunkReader:
+    """Turns an upstream's chunks into events, and knows whether the answer is whole.
+
+    Usage comes in a last chunk of its own, so every `Finish` is held until `finish`.
+    """
+
+    def __init__(self, choices: int = 1) -> None:
+        self._decoder = msgspec.json.Decoder(_Chunk)
+        self._expected = choices
+        self._reasons: dict[int, FinishReason] = {}
+        self._usage: Usage | None = None
+        self._timings: Timings | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every choice has said why it ended."""
+        return len(self._reasons) >= self._expected
+
+    def read(self, payload: bytes) -> Iterator[Event]:
+        """The events of one chunk.
+
+        Raises:
+            StreamError: The chunk is an error.
+            msgspec.MsgspecError: The chunk is not one.
+        """
+        chunk = self._decoder.decode(payload)
+        if chunk.error is not None:
+            raise StreamError(chunk.error if isinstance(chunk.error, str) else chunk.error.message)
+        for choice in chunk.choices:
+            if choice.logprobs and choice.logprobs.content:
+                yield TokenScores(tuple(_score(each) for each in choice.logprobs.content), choice.index)
+            if choice.delta:
+                yield from _deltas(choice.delta, choice.index)
+            if choice.finish_reason:
+                self._reasons[choice.index] = _FINISH.get(choice.finish_reason, "stop")
+        if chunk.usage:
+            self._usage = _read_usage(chunk.usage)
+        if chunk.timings:
+            prompt_ms = chunk.timings.prompt_ms
+            self._timings = Timings(
+                prompt_s=None if prompt_ms is None else prompt_ms / 1000,
+                tokens_per_s=chunk.timings.predicted_per_second,
+            )
+
+    def finish(self) -> Iterator[Finish]:
+        """A `Finish` for each choice, the last one with usage and timings."""
+        for number, (index, reason) in enumerate(sorted(self._reasons.items()), 1):
+            last = number == len(self._reasons)
+            yield Finish(
+                reason,
+                usage=self._usage if last else None,
+                timings=self._timings if last else None,
+                index=index,
+            )
+
+
+def _deltas(delta: _Delta, index: int) -> Iterator[Event]:
+    if thought := delta.reasoning_content or delta.reasoning:
+        yield ReasoningDelta(thought, index)
+    if text := delta.content or delta.refusal:
+        yield TextDelta(text, index)
+    for call in delta.tool_calls or ():
+        function = call.function or _FunctionDelta()
+        yield ToolCallDelta(call.index, call.id, function.name, function.arguments or "", index)
+
+
+def _score(each: _Logprob) -> TokenScore:
+    return TokenScore(each.token, each.logprob, tuple((t.token, t.logprob) for t in each.top_logprobs or ()))
+
+
+def _read_usage(usage: _Usage) -> Usage:
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
+        cached_tokens=(prompt.cached_tokens or 0) if prompt else 0,
+    )

@@ -1,0 +1,243 @@
+"""Chat Completions answers, as a server: events become chunks (`ChunkWriter`) or an object (`Completion`)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from isthmus.messages import (
+    Event,
+    Finish,
+    FinishReason,
+    Notice,
+    ReasoningDelta,
+    Route,
+    TextDelta,
+    TokenScore,
+    TokenScores,
+    ToolCallDelta,
+    Usage,
+)
+
+
+def describe_route(route: Route) -> dict[str, Any]:
+    """The ``isthmus`` field: who answered and why."""
+    evidence = route.decision.evidence
+    numbers = {"p_local_wrong": evidence.p_local_wrong, "threshold": evidence.threshold}
+    described: dict[str, Any] = {
+        "route": route.decision.target,
+        "reason": route.decision.reason,
+        "stage": route.decision.stage,
+        "model": route.model,
+        "provider": route.provider,
+    }
+    described |= {name: round(value, 4) for name, value in numbers.items() if value is not None}
+    if evidence.features:
+        described["features"] = evidence.features
+    return described
+
+
+def render_usage(usage: Usage) -> dict[str, Any]:
+    """OpenAI's usage object."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+
+
+def render_logprobs(tokens: Sequence[TokenScore]) -> list[dict[str, Any]]:
+    """OpenAI's ``logprobs.content``."""
+    return [
+        {
+            "token": each.token,
+            "logprob": each.logprob,
+            "bytes": list(each.token.encode()),
+            "top_logprobs": [
+                {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+                for token, logprob in each.top
+            ],
+        }
+        for each in tokens
+    ]
+
+
+class ChunkWriter:
+    """Renders events as chunks of one streamed completion."""
+
+    def __init__(self, id_: str, model: str, created: int, *, include_usage: bool) -> None:
+        self._encoder = msgspec.json.Encoder()
+        self._base = {"id": id_, "object": "chat.completion.chunk", "created": created, "model": model}
+        self._include_usage = include_usage
+        self._scores: dict[int, Sequence[TokenScore]] = {}
+        # The common chunk, one token of text, is cut from a template instead of built from dicts.
+        head = self._encoder.encode(self._base)[:-1]
+        self._text_head = head + b',"choices":[{"index":0,"delta":{"content":'
+        self._text_tail = b'},"logprobs":null,"finish_reason":null}]}'
+
+    def open(self, route: Route | None, choices: int = 1) -> bytes:
+        """The first chunk: the role of each choice, and who answers."""
+        extra = {} if route is None else {"isthmus": describe_route(route)}
+        rows = [self._choice(i, {"role": "assistant", "content": ""}) for i in range(choices)]
+        return self._encode(rows, **extra)
+
+    def render(self, event: Event) -> bytes | None:
+        """The chunk for an event, or None if the API has no word for it."""
+        match event:
+            case TextDelta(text, index):
+                scores = self._scores.pop(index, None)
+                if index == 0 and scores is None:
+                    return self._text_head + self._encoder.encode(text) + self._text_tail
+                return self._encode([self._choice(index, {"content": text}, scores)])
+            case ReasoningDelta(text, index):
+                scores = self._scores.pop(index, None)
+                return self._encode(
+                    [self._choice(index, {"reasoning": text, "reasoning_content": text}, scores)]
+                )
+            case ToolCallDelta(index=index):
+                return self._encode([self._choice(index, {"tool_calls": [_render_call_delta(event)]})])
+            case TokenScores(tokens, index):
+                self._scores[index] = tokens
+                return None
+            case Notice(code, text, hint):
+                return self._encode([], isthmus={"notice": {"code": code, "text": text, "hint": hint}})
+            case Finish(reason=reason, index=index):
+                return self._encode([self._choice(index, {}, finish=reason)])
+            case _:
+                return None
+
+    def close(self, finish: Finish, route: Route | None) -> bytes | None:
+        """The chunk after the last: usage, if it was asked for, and what it cost."""
+        if not self._include_usage or finish.usage is None:
+            return None
+        extra: dict[str, Any] = {"usage": render_usage(finish.usage)}
+        if route is not None:
+            extra["isthmus"] = describe_route(route) | {"cost_usd": str(finish.cost_usd or 0)}
+        return self._encode([], **extra)
+
+    def _choice(
+        self,
+        index: int,
+        delta: dict[str, Any],
+        scores: Sequence[TokenScore] | None = None,
+        finish: FinishReason | None = None,
+    ) -> dict[str, Any]:
+        logprobs = None if scores is None else {"content": render_logprobs(scores)}
+        return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+
+    def _encode(self, choices: list[dict[str, Any]], **extra: Any) -> bytes:
+        return self._encoder.encode({**self._base, "choices": choices, **extra})
+
+
+def _render_call_delta(delta: ToolCallDelta) -> dict[str, Any]:
+    function: dict[str, Any] = {"arguments": delta.arguments}
+    if delta.name is not None:
+        function["name"] = delta.name
+    rendered: dict[str, Any] = {"index": delta.position, "function": function}
+    if delta.id is not None:
+        rendered |= {"id": delta.id, "type": "function"}
+    return rendered
+
+
+# ---------------------------------------------------------------- gathering
+
+
+class GatheredChoice:
+    """One choice of an answer, as far as it has come."""
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.calls: dict[int, dict[str, Any]] = {}
+        self.scores: list[TokenScore] = []
+        self.finish: FinishReason | None = None
+
+    def add_call(self, delta: ToolCallDelta) -> None:
+        """Put a piece of a tool call in its place."""
+        call = self.calls.setdefault(
+            delta.position, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+        )
+        call["id"] = delta.id or call["id"]
+        call["function"]["name"] = delta.name or call["function"]["name"]
+        call["function"]["arguments"] += delta.arguments
+
+
+class Completion:
+    """Gathers events into a whole answer."""
+
+    def __init__(self) -> None:
+        self.choices: dict[int, GatheredChoice] = {}
+        self.route: Route | None = None
+        self.notices: list[Notice] = []
+        self.last: Finish | None = None
+
+    def add(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case TextDelta(text, index):
+                self._choice(index).text.append(text)
+            case ReasoningDelta(text, index):
+                self._choice(index).reasoning.append(text)
+            case ToolCallDelta(index=index):
+                self._choice(index).add_call(event)
+            case TokenScores(tokens, index):
+                self._choice(index).scores.extend(tokens)
+            case Route():
+                self.route = event
+            case Notice():
+                self.notices.append(event)
+            case Finish(reason=reason, index=index):
+                self._choice(index).finish = reason
+                self.last = event
+            case _:
+                pass
+
+    @property
+    def text(self) -> str:
+        """The first choice's answer."""
+        return "".join(self._choice(0).text)
+
+    @property
+    def reasoning(self) -> str:
+        """The first choice's thinking."""
+        return "".join(self._choice(0).reasoning)
+
+    def _choice(self, index: int) -> GatheredChoice:
+        return self.choices.setdefault(index, GatheredChoice())
+
+    def render(self, id_: str, model: str, created: int, *, logprobs: bool) -> bytes:
+        """OpenAI's ``chat.completion`` object, with the ``isthmus`` field beside it."""
+        rows = [_render_choice(index, each, logprobs) for index, each in sorted(self.choices.items())]
+        usage = self.last.usage if self.last and self.last.usage else Usage()
+        body: dict[str, Any] = {
+            "id": id_,
+            "object": "chat.completion",
+            "created": created,
+            "model": model,
+            "choices": rows,
+            "usage": render_usage(usage),
+        }
+        if self.route:
+            cost = self.last.cost_usd if self.last else None
+            body["isthmus"] = describe_route(self.route) | {"cost_usd": str(cost or 0)}
+            if self.notices:
+                body["isthmus"]["notices"] = [msgspec.to_builtins(each) for each in self.notices]
+        return msgspec.json.encode(body)
+
+
+def _render_choice(index: int, choice: GatheredChoice, logprobs: bool) -> dict[str, Any]:
+    text, thought = "".join(choice.text), "".join(choice.reasoning)
+    message: dict[str, Any] = {"role": "assistant", "content": text if text or not choice.calls else None}
+    message["refusal"] = None
+    if thought:
+        message |= {"reasoning": thought, "reasoning_content": thought}
+    if choice.calls:
+        message["tool_calls"] = [call for _, call in sorted(choice.calls.items())]
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": {"content": render_logprobs(choice.scores)} if logprobs else None,
+        "finish_reason": choice.finish,
+    }
