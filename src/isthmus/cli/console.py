@@ -74,6 +74,11 @@ def say(text: str) -> None:
     stderr().print(printable(text))
 
 
+def dim(text: str) -> None:
+    """Tell the person something that they may pass over."""
+    stderr().print(printable(text), style="dim")
+
+
 def note(text: str, hint: str | None = None) -> None:
     """Tell the person something that they should know, beside the result."""
     _labelled("note", "bold cyan", text, hint)

@@ -4,15 +4,12 @@ from typing import Annotated
 
 import typer
 
-from isthmus import configuration
 from isthmus.cli import console
 from isthmus.cli.amounts import duration, moment
+from isthmus.cli.database import database
 from isthmus.cli.groups import new_group
 from isthmus.cli.options import Json
-from isthmus.ledger.database import open_database
-from isthmus.ledger.ledger import Ledger
-from isthmus.ledger.money import show_usd
-from isthmus.ledger.records import QuestionRecord, Summary
+from isthmus.ledger import Ledger, QuestionRecord, Summary, show_usd
 
 app = new_group()
 
@@ -30,8 +27,8 @@ def ledger(
     as_json: Json = False,
 ) -> None:
     """List the latest questions: who answered, why, and at what cost."""
-    book = Ledger(open_database(configuration.load().settings.ledger_path))
-    questions, summary = book.questions(limit), book.summary()
+    with database() as engine:
+        questions, summary = Ledger(engine).questions(limit), Ledger(engine).summary()
     if as_json:
         console.write_json({"questions": questions, "summary": summary})
     elif questions:

@@ -4,13 +4,12 @@ from typing import Annotated
 
 import typer
 
-from isthmus import configuration
 from isthmus.cli import console
 from isthmus.cli.amounts import moment
+from isthmus.cli.database import database
 from isthmus.cli.groups import new_group
 from isthmus.cli.options import Json
-from isthmus.ledger.database import open_database
-from isthmus.ledger.keys import KeyInfo, Keys
+from isthmus.ledger import KeyInfo, Keys
 
 app = new_group()
 
@@ -28,7 +27,8 @@ def create(name: Name) -> None:
 
     Only its hash is kept, so a lost key can't be shown again: revoke it and create another.
     """
-    _, secret = _keys().create(name)
+    with database() as engine:
+        _, secret = Keys(engine).create(name)
     console.write(secret.reveal())
     console.say(f"Key {name!r} is shown this once. Clients send it as OPENAI_API_KEY, or after 'Bearer '.")
 
@@ -36,7 +36,8 @@ def create(name: Name) -> None:
 @app.command("list")
 def list_keys(as_json: Json = False) -> None:
     """List the keys, the revoked ones too, without their secrets."""
-    keys = _keys().list()
+    with database() as engine:
+        keys = Keys(engine).list()
     if as_json:
         console.write_json(keys)
     elif keys:
@@ -48,14 +49,11 @@ def list_keys(as_json: Json = False) -> None:
 @app.command()
 def revoke(name: Name) -> None:
     """Revoke a key: from now on the server refuses it."""
-    _keys().revoke(name)
+    with database() as engine:
+        Keys(engine).revoke(name)
     console.say(f"Key {name!r} is revoked.")
 
 
 def _row(key: KeyInfo) -> tuple[str, ...]:
     revoked = moment(key.revoked) if key.revoked else ""
     return key.name, f"{key.prefix}...", moment(key.created), revoked
-
-
-def _keys() -> Keys:
-    return Keys(open_database(configuration.load().settings.ledger_path))

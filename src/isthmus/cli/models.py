@@ -1,5 +1,6 @@
 """``isthmus pull``, ``list``, ``show`` and ``rm``: the weights on this machine."""
 
+import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +16,22 @@ from isthmus.cli.options import Json
 from isthmus.cli.progress import ProgressDisplay
 from isthmus.cli.running import run
 from isthmus.errors import UsageError
+from isthmus.messages import Progress
 from isthmus.naming import ModelRef, parse_model
 from isthmus.settings import Settings
-from isthmus.store import catalogue, fetch
-from isthmus.store.catalogue import CATALOGUE, CatalogueEntry
-from isthmus.store.gguf import GgufHeader, read_header
-from isthmus.store.hashing import hash_file, reporter
-from isthmus.store.manifest import StoredModel
-from isthmus.store.store import Store
+from isthmus.store import (
+    CATALOGUE,
+    CatalogueEntry,
+    GgufHeader,
+    Store,
+    StoredModel,
+    catalogue,
+    fetch,
+    hash_open_file,
+    open_weights,
+    parse_header,
+    read_header,
+)
 
 NameOrPath = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A model's name, or a GGUF file.")]
 
@@ -123,10 +132,10 @@ def show(model: NameOrPath, as_json: Json = False) -> None:
     settings = configuration.load().settings
     ref = parse_model(model, settings.runners)
     if ref.kind == "path":
-        header, weights = read_header(ref.path), _of_file(ref.path)
+        weights, header = _of_file(ref.path)
     else:
         stored = Store(settings.home_path).require(ref)
-        header, weights = read_header(stored.path), _stored(stored)
+        weights, header = _stored(stored), read_header(stored.path)
     if as_json:
         console.write_json({"weights": weights, "header": header})
     else:
@@ -160,20 +169,23 @@ def _offered(entry: CatalogueEntry) -> Weights:
     return Weights(entry.name, entry.size_bytes, entry.digest, entry.licence, entry.description)
 
 
-def _of_file(path: Path) -> Weights:
+def _of_file(path: Path) -> tuple[Weights, GgufHeader]:
     """What can be known of a file that has no name: its hash may be one that the catalogue knows."""
-    size_bytes = path.stat().st_size
-    with ProgressDisplay() as progress:
-        digest = hash_file(path, reporter(progress, f"hashing {path.name}", size_bytes)).digest
-    twin = next((entry for entry in CATALOGUE if entry.digest == digest), None)
-    return Weights(
+    label = f"hashing {path.name}"
+    with open_weights(path) as file, ProgressDisplay() as progress:
+        header = parse_header(file, path)
+        size_bytes = os.fstat(file.fileno()).st_size
+        hashed = hash_open_file(file, path, lambda done: progress(Progress(label, done, size_bytes)))
+    twin = next((entry for entry in CATALOGUE if entry.digest == hashed.digest), None)
+    weights = Weights(
         name=None,
         size_bytes=size_bytes,
-        digest=digest,
+        digest=hashed.digest,
         licence=twin.licence if twin else None,
         description=twin.description if twin else None,
         path=path.absolute(),
     )
+    return weights, header
 
 
 def _name_size_licence(weights: Weights) -> tuple[str, str, str]:

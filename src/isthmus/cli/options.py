@@ -5,3 +5,14 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+ModelOption = Annotated[
+    str | None, typer.Option("--model", "-m", help="A model's name, a GGUF file, or RUNNER/MODEL.")
+]
+EffortOption = Annotated[
+    str | None,
+    typer.Option("--effort", "-e", help="Reasoning effort: none, minimal, low, medium, high, xhigh."),
+]
+HandoffOption = Annotated[
+    str | None, typer.Option("--handoff", help="Who may answer: off, ask, auto, always.")
+]

@@ -2,13 +2,13 @@
 
     steps = conduct(question, rules)
     step = next(steps)                 # Hold, Consent, Local, Hosted or Refuse
-    step = steps.send(outcome)         # Draft, Failed, Answered, True, False or None
+    step = steps.send(outcome)         # Draft, Failed, True, False or None
 
 It knows no model, clock or network; `isthmus.runtime.answer` drives it, and so do the tests, by hand.
 
 What was shown can't be taken back, so a question changes hands only before its first visible token: the
-driver sends `Failed` only while nothing has been shown. The rules come first and in this order: the hard
-switches, the modes, what home can't do at all, then the estimate.
+driver sends `Failed` while nothing has been shown, and sends nothing more once something was. The rules
+come first and in this order: the hard switches, the modes, what home can't do at all, then the estimate.
 """
 
 from collections.abc import Generator, Sequence
@@ -118,11 +118,7 @@ class Failed(Struct, frozen=True):
     error: IsthmusError
 
 
-class Answered(Struct, frozen=True):
-    """The step's answer is on its way to the person; there is nothing left to decide."""
-
-
-Outcome: TypeAlias = Draft | Failed | Answered | bool | None
+Outcome: TypeAlias = Draft | Failed | bool | None
 Conduct: TypeAlias = Generator[Step, Outcome, None]
 
 # ---------------------------------------------------------------- the conduct of one question

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeAlias
 
-import genai_prices
-
 from isthmus.errors import PriceUnknown
 from isthmus.settings import ProviderSettings
 
@@ -49,6 +47,9 @@ def _stated(input_usd: Decimal, output_usd: Decimal) -> Price:
 
 
 def _listed(provider: ProviderSettings) -> Price:
+    # Imported here, where the list is asked: it takes longer to load than a short question to answer.
+    import genai_prices
+
     def price(prompt_tokens: int, completion_tokens: int) -> Decimal:
         usage = genai_prices.Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
         model = provider.model or ""

@@ -109,7 +109,7 @@ def _create(path: Path) -> None:
     except OSError as error:
         raise StorageError(
             f"the ledger {path} can't be created: {(error.strerror or str(error)).lower()}",
-            hint=_WRITABLE.format(folder=path.parent),
+            hint=_writable(path.parent),
         ) from error
 
 
@@ -180,8 +180,6 @@ def _migrate(engine: Engine) -> None:
 
 # ---------------------------------------------------------------- errors
 
-_WRITABLE = "chmod u+rwx {folder}, or let ISTHMUS_HOME name a folder that you can write"
-
 
 def _explain(error: SQLAlchemyError | sqlite3.Error, path: Path) -> IsthmusError:
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -195,7 +193,7 @@ def _explain(error: SQLAlchemyError | sqlite3.Error, path: Path) -> IsthmusError
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return StorageError(
                 f"the ledger {path} can't be opened or written: {cause}",
-                hint=_WRITABLE.format(folder=path.parent),
+                hint=_writable(path.parent, path),
             )
         case sqlite3.SQLITE_IOERR:
             return StorageError(
@@ -217,6 +215,11 @@ def _busy(path: Path) -> LedgerError:
         f"somebody else writes to the ledger {path} and didn't end within {BUSY_TIMEOUT_S:.0f} s",
         hint=f"fuser -v {path}",
     )
+
+
+def _writable(*paths: Path) -> str:
+    names = " ".join(map(str, paths))
+    return f"chmod u+rwX {names}, or let ISTHMUS_HOME name a folder that you can write"
 
 
 def _path(engine: Engine) -> Path:

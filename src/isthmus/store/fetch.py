@@ -152,7 +152,7 @@ class _Pull:
             except DigestMismatch:
                 part.truncate(0)
                 raise
-            part.sync()
+            await anyio.to_thread.run_sync(part.sync)
             hashed = await self._hash(part.path)
             if hashed.digest == self._entry.digest:
                 return hashed

@@ -34,10 +34,13 @@ def hash_open_file(file: FileIO, path: Path, on_bytes: Callable[[int], None] | N
 
     Raises:
         DigestMismatch: Someone wrote to the file meanwhile.
+        StorageError: The file can't be read.
     """
-    before = FileProof.of(os.fstat(file.fileno()))
-    digest = _sha256(file, on_bytes)
-    if FileProof.of(os.fstat(file.fileno())) != before:
+    with storage_errors(path):
+        before = FileProof.of(os.fstat(file.fileno()))
+        digest = _sha256(file, on_bytes)
+        after = FileProof.of(os.fstat(file.fileno()))
+    if after != before:
         raise DigestMismatch(f"{path} was changed while it was read", hint="try again")
     return HashedFile(path, digest, before)
 

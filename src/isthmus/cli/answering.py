@@ -1,0 +1,164 @@
+"""Showing an answer while it comes: text on stdout, thinking and talk on stderr, nobody's part unsaid."""
+
+import sys
+from contextlib import aclosing
+from decimal import Decimal
+
+from isthmus.cli import console
+from isthmus.cli.amounts import duration
+from isthmus.generator import EventStream
+from isthmus.handoff.hosted import Outgoing
+from isthmus.ledger import show_usd
+from isthmus.messages import Decision, Finish, Notice, ReasoningDelta, Route, TextDelta, ToolCallDelta
+from isthmus.wire.chat_writer import Completion
+
+_REASONS = {
+    "mode_off": "hand-off is off",
+    "mode_always": "every question goes there, as you set it",
+    "local_only": "local_only keeps everything home",
+    "offline": "offline",
+    "asked_local": "as asked",
+    "no_provider": "no provider is configured",
+    "context_too_long": "it doesn't fit the local model's context",
+    "capability_missing": "the local model lacks what it needs",
+    "looks_easy": "the question looks easy",
+    "looks_hard": "the question looks hard",
+    "answer_confident": "the local answer is confident",
+    "answer_doubtful": "the local answer is in doubt",
+    "consent_required": "your consent is needed",
+    "consent_given": "you agreed",
+    "consent_declined": "you declined",
+    "budget_exceeded": "the budget is spent",
+    "price_unknown": "the price is unknown",
+    "provider_failed": "the provider failed",
+    "local_failed": "the local model failed",
+}
+
+
+class AnswerView:
+    """Shows one answer on a terminal, or in a pipe.
+
+    Args:
+        show_reasoning: Whether thinking is shown, dim, where stderr is a terminal.
+    """
+
+    def __init__(self, *, show_reasoning: bool) -> None:
+        self._talks = sys.stderr.isatty()
+        self._thinks = show_reasoning and self._talks
+        self._thinking = False
+        self._ends_line = True
+
+    async def show(self, events: EventStream) -> Completion:
+        """Show the events as they come, and give back what they came to."""
+        completion = Completion()
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    completion.add(event)
+                    match event:
+                        case TextDelta(text):
+                            self._text(text)
+                        case ReasoningDelta(text):
+                            self._thought(text)
+                        case ToolCallDelta(name=str() as name):
+                            console.note(f"the model calls the tool {name}")
+                        case Route():
+                            self._route(event)
+                        case Notice():
+                            console.note(event.text, event.hint)
+                        case _:
+                            pass
+        finally:
+            self._end_thought()
+            if not self._ends_line:
+                sys.stdout.write("\n")
+            sys.stdout.flush()
+        self._summary(completion)
+        return completion
+
+    def _text(self, text: str) -> None:
+        self._end_thought()
+        shown = console.printable(text) if sys.stdout.isatty() else text
+        sys.stdout.write(shown)
+        sys.stdout.flush()
+        self._ends_line = text.endswith("\n") if text else self._ends_line
+
+    def _thought(self, text: str) -> None:
+        if self._thinks:
+            self._thinking = True
+            sys.stderr.write(f"\x1b[2m{console.printable(text)}\x1b[22m")
+            sys.stderr.flush()
+
+    def _end_thought(self) -> None:
+        if self._thinking:
+            self._thinking = False
+            sys.stderr.write("\n\n")
+            sys.stderr.flush()
+
+    def _route(self, route: Route) -> None:
+        """Say who answers: always where the question left, else in the summary."""
+        if route.decision.target == "hosted":
+            console.say(f"→ {route.provider} ({route.model}) answers: {explain(route.decision)}")
+
+    def _summary(self, completion: Completion) -> None:
+        route, last = completion.route, completion.last
+        if route is None or last is None:
+            return
+        hosted = route.decision.target == "hosted"
+        if not (self._talks or hosted):
+            return
+        parts = [f"{route.provider}: {route.model}" if hosted else f"{route.model} at home"]
+        if not hosted and route.decision.reason != "mode_off":
+            parts.append(explain(route.decision))
+        if last.usage:
+            parts.append(f"{last.usage.completion_tokens} tokens")
+        parts += _times(last)
+        if hosted:
+            parts.append(show_usd(last.cost_usd or Decimal(0)))
+        if last.reason == "length":
+            parts.append("cut at the token limit")
+        console.dim(" · ".join(parts))
+
+
+def explain(decision: Decision) -> str:
+    """Why, in words."""
+    words = _REASONS[decision.reason]
+    p = decision.evidence.p_local_wrong
+    return words if p is None else f"{words} (P(local wrong) = {p:.2f})"
+
+
+async def consent(outgoing: Outgoing, decision: Decision) -> bool:
+    """Show exactly what would leave, and ask; no answer means no."""
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.output import create_output
+
+    console.say(f"This may be beyond the local model: {explain(decision)}.")
+    console.say(
+        f"{outgoing.provider} ({outgoing.model} at {outgoing.host}) could answer for at most "
+        f"{show_usd(outgoing.worst_usd)}. This is all that would leave, {len(outgoing.body):,} bytes:"
+    )
+    for message in outgoing.content["messages"]:
+        console.say(f"  [{message['role']}] {message['content']}")
+    session: PromptSession[str] = PromptSession(output=create_output(stdout=sys.stderr))
+    try:
+        answer = await session.prompt_async("Send it? [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("y", "yes")
+
+
+def can_ask() -> bool:
+    """Whether there is a person at both ends of the terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _times(last: Finish) -> list[str]:
+    timings = last.timings
+    if timings is None:
+        return []
+    parts: list[str] = []
+    if timings.first_token_s is not None:
+        parts.append(f"first after {duration(timings.first_token_s)}")
+    if timings.tokens_per_s:
+        parts.append(f"{timings.tokens_per_s:.1f} tokens/s")
+    return parts

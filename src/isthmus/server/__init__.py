@@ -1,0 +1,1 @@
+"""HTTP only: one file an API; keys and origins in `guard`, errors in `failures`, addresses in `listen`."""
