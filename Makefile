@@ -61,7 +61,7 @@ $(BIN)/python:
 	fi; \
 	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
 	    echo "error: $$found can't make virtual environments" >&2; \
-	    echo "hint: sudo apt-get install python3-venv" >&2; \
+	    echo "hint: sudo apt-get install $$(basename "$$found")-venv" >&2; \
 	    exit 1; \
 	fi; \
 	"$$found" -m venv --clear $(VENV)

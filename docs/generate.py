@@ -15,7 +15,7 @@ import msgspec
 import typer
 from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo
-from typer.core import TyperGroup
+from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
 from isthmus import errors
@@ -26,17 +26,17 @@ from isthmus.errors import IsthmusError
 from isthmus.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
-HELP_WIDTH = 80
-MADE = "<!-- Made by `make docs`: change the code instead. -->\n\n"
 
 
-def pages() -> dict[Path, str]:
-    """Every generated page with its content."""
-    return {
-        REFERENCE / "cli.md": MADE + cli_page(),
-        REFERENCE / "exit-codes.md": MADE + exit_codes_page(),
-        REFERENCE / "settings.md": MADE + settings_page(),
-    }
+def main() -> None:
+    """Write every page."""
+    for name in PAGES:
+        (REFERENCE / name).write_text(render(name), encoding="utf-8")
+
+
+def render(name: str) -> str:
+    """A page as its file should be."""
+    return f"<!-- Made by `make docs`: change the code instead. -->\n\n{PAGES[name]()}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -49,22 +49,46 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cli_page() -> str:
-    """The help of every command."""
+    """Every command with its arguments and options: what `--help` says, but for Typer's way of setting it."""
     introduction = (
         "# The command line\n\n"
         "Data goes to stdout, talk to stderr. The [exit codes](exit-codes.md) are part of the interface, "
-        "and a flag wins over the [setting](settings.md) of the same name.\n"
+        "and a flag wins over the [setting](settings.md) of the same name. "
+        "`--help` works after every command.\n"
     )
-    helps = _helps(cast("TyperGroup", get_command(app)), "isthmus", None)
-    return introduction + "".join(f"\n## {path}\n\n```text\n{text}\n```\n" for path, text in helps)
+    return introduction + "".join(_command_sections(cast("TyperGroup", get_command(app)), "isthmus", None))
 
 
-def _helps(command: Command, name: str, parent: typer.Context | None) -> Iterator[tuple[str, str]]:
-    context = typer.Context(command, info_name=name, parent=parent, terminal_width=HELP_WIDTH)
-    yield context.command_path, "\n".join(line.rstrip() for line in context.get_help().splitlines())
+def _command_sections(command: Command, name: str, parent: typer.Context | None) -> Iterator[str]:
+    context = typer.Context(command, info_name=name, parent=parent)
+    arguments = [each for each in command.params if isinstance(each, TyperArgument)]
+    options = [each for each in command.params if isinstance(each, TyperOption)]
+    rows = [(f"`{_argument(each)}`", each.help or "") for each in arguments]
+    rows += [(f"`{_option(each)}`", (each.help or "") + _default(each)) for each in options]
+    words = ["[OPTIONS]"] * bool(options) + [_argument(each) for each in arguments]
+    if isinstance(command, TyperGroup):
+        words.append("COMMAND")
+    yield f"\n## {context.command_path}\n\n```text\n{' '.join((context.command_path, *words))}\n```\n"
+    yield f"\n{inspect.cleandoc(command.help or '')}\n"
+    if rows:
+        yield "\n" + table(("Argument or option", "Meaning"), rows)
     if isinstance(command, TyperGroup):
         for each in command.list_commands(context):
-            yield from _helps(cast("Command", command.get_command(context, each)), each, context)
+            yield from _command_sections(cast("Command", command.get_command(context, each)), each, context)
+
+
+def _argument(argument: TyperArgument) -> str:
+    name = argument.metavar or argument.name.upper()
+    return name if argument.required or name.startswith("[") else f"[{name}]"
+
+
+def _option(option: TyperOption) -> str:
+    names = ", ".join(sorted(option.opts, key=len))
+    return names if option.is_flag else f"{names} {option.metavar or option.name.upper()}"
+
+
+def _default(option: TyperOption) -> str:
+    return "" if option.is_flag or option.default is None else f" Default: {option.default}."
 
 
 # ---------------------------------------------------------------- exit-codes.md
@@ -185,6 +209,7 @@ def _meanings(kind: type) -> dict[str, str]:
     return found
 
 
+PAGES = {"cli.md": cli_page, "exit-codes.md": exit_codes_page, "settings.md": settings_page}
+
 if __name__ == "__main__":
-    for page, content in pages().items():
-        page.write_text(content, encoding="utf-8")
+    main()

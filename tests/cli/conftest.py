@@ -1,6 +1,5 @@
-"""A person's machine for each test: an empty home, no settings, no colours forced."""
+"""The command line, as a person at a plain terminal calls it."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -18,18 +17,9 @@ class Outcome(NamedTuple):
     err: str
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of models and ledger; the working folder and the user's own are empty too."""
-    for variable in os.environ:
-        if variable.startswith("ISTHMUS_") or variable in {"FORCE_COLOR", "NO_COLOR", "COLUMNS"}:
-            monkeypatch.delenv(variable)
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "configuration"))
-    monkeypatch.setenv("ISTHMUS_HOME", str(tmp_path / "home"))
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The folder of models and ledger, as the root's conftest sets it."""
     return tmp_path / "home"
 
 

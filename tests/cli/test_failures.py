@@ -52,10 +52,9 @@ def test_the_unexpected_names_itself_and_the_way_to_see_more(told):
 @pytest.mark.parametrize("error", [StorageError("the disk is full"), ZeroDivisionError("by zero")])
 def test_a_traceback_comes_with_debug_only(told, error):
     def raised():
-        try:
+        with pytest.raises(type(error)) as caught:
             raise error
-        except Exception as caught:
-            return caught
+        return caught.value
 
     assert "Traceback" not in told(raised())[1]
     assert "Traceback" in told(raised(), debug=True)[1]

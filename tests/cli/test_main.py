@@ -73,19 +73,15 @@ def test_version(isthmus):
 
 
 @pytest.mark.parametrize(
-    ("words", "hint"),
+    ("words", "message", "hint"),
     [
-        (("pul", "x"), "did you mean isthmus pull?"),
-        (("key", "revok", "x"), "did you mean isthmus key revoke?"),
-        (("frobnicate",), "isthmus --help"),
+        ("pul x", "isthmus has no command 'pul'", "did you mean isthmus pull?"),
+        ("key revok x", "isthmus key has no command 'revok'", "did you mean isthmus key revoke?"),
+        ("frobnicate", "isthmus has no command 'frobnicate'", "isthmus --help"),
     ],
 )
-def test_an_unknown_command_suggests_the_nearest(isthmus, words, hint):
-    ended = isthmus(*words)
-    assert ended.code == 2
-    assert ended.out == ""
-    assert ended.err.splitlines()[0].endswith(f"has no command {words[-2 if len(words) > 1 else -1]!r}")
-    assert ended.err.splitlines()[1:] == [f"hint: {hint}"]
+def test_an_unknown_command_suggests_the_nearest(isthmus, words, message, hint):
+    assert isthmus(*words.split()) == (2, "", f"error: {message}\nhint: {hint}\n")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +91,7 @@ def test_an_unknown_command_suggests_the_nearest(isthmus, words, hint):
         (("config", "show", "--jsn"), "no such option: --jsn", "did you mean --json?"),
         (("key", "create"), "missing argument 'NAME'", "isthmus key create --help"),
         (("handoff", "ledger", "--limit", "many"), None, "isthmus handoff ledger --help"),
-        (("config", "show", "more"), "got unexpected extra argument (more)", "isthmus config show --help"),
+        (("config", "show", "more"), "got unexpected extra argument(s) (more)", "isthmus config show --help"),
     ],
 )
 def test_usage_errors_are_told_in_our_manner(isthmus, words, message, hint):

@@ -17,7 +17,7 @@ def size(count: float) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds as ``0.42 s``, ``12.3 s``, ``4 min 05 s`` or ``2 h 07 min``."""
-    if seconds < 1:
+    if seconds < 0.995:
         return f"{seconds:.2f} s"
     if seconds < 59.95:
         return f"{seconds:.1f} s"

@@ -7,7 +7,7 @@ from typing import Any
 from isthmus.engines.process import WorkerProcess
 from isthmus.errors import ContextLengthExceeded, EngineError, IsthmusError, RequestError, WorkerDied
 from isthmus.generator import EventStream
-from isthmus.messages import Finish, GenerationRequest, ModelInfo
+from isthmus.messages import Finish, GenerationRequest, ModelInfo, TokenScore, TokenScores
 from isthmus.settings import EngineSettings
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.trust import VerifiedModel
@@ -97,6 +97,8 @@ class LlamaEngine:
                 async for event in events:
                     if isinstance(event, Finish):
                         self._crashes = 0
+                    elif isinstance(event, TokenScores) and not request.top_logprobs:
+                        event = _without_rivals(event)
                     yield event
         except UpstreamError as error:
             raise await self._judge(error) from error
@@ -126,6 +128,11 @@ class LlamaEngine:
                 hint="ask again: a new one is started",
             )
         return EngineError(f"the engine failed: {error.message}")
+
+
+def _without_rivals(scores: TokenScores) -> TokenScores:
+    """The engine names at least one rival a token, asked or not."""
+    return TokenScores(tuple(TokenScore(each.token, each.logprob) for each in scores.tokens), scores.index)
 
 
 def _describe(listing: Any, info: ModelInfo) -> ModelInfo:

@@ -39,6 +39,9 @@ _REWORK = re.compile(
     r"\b(?:summari[sz]e|translate|rewrite|rephrase|extract|proofread|shorten|tl;?dr|correct the)\b",
     re.IGNORECASE,
 )
+_REACH = 2.0
+"""Logits that a single term of the answer may move: none decides alone."""
+
 _EYE = 1200
 """Characters that are looked at, half from either end: instructions stand there, documents between."""
 
@@ -82,17 +85,16 @@ def with_answer(before: Estimate, logprobs: Sequence[float], *, whole: bool) -> 
     if not logprobs:
         return before
     surprise = -math.fsum(logprobs) / len(logprobs)
-    weight = 1.0 if whole else min(1.0, len(logprobs) / 100)
     terms = dict(before.terms)
-    terms["surprise"] = weight * _bounded(28.3 * (surprise - 0.09))
+    terms["surprise"] = (1.0 if whole else _weight(len(logprobs))) * _bounded(28.3 * (surprise - 0.09))
     if whole:
         terms["length"] = _bounded(3.34 * (math.log(len(logprobs)) - 5.56))
     return _estimate(terms)
 
 
-def can_change(before: Estimate, threshold: float) -> bool:
-    """Whether the first tokens could still carry the estimate across the threshold, so that waiting pays."""
-    reach = 2.0 * 0.25
+def can_change(before: Estimate, threshold: float, tokens: int) -> bool:
+    """Whether so many first tokens could carry the estimate across the threshold, so that waiting pays."""
+    reach = _REACH * _weight(tokens)
     logit = math.fsum(before.terms.values())
     return _sigmoid(logit - reach) <= threshold < _sigmoid(logit + reach)
 
@@ -106,9 +108,13 @@ def _estimate(terms: dict[str, float]) -> Estimate:
     return Estimate(_sigmoid(math.fsum(terms.values())), {name: each for name, each in terms.items() if each})
 
 
-def _bounded(term: float, reach: float = 2.0) -> float:
-    """No single term may decide alone."""
-    return max(-reach, min(reach, term))
+def _weight(tokens: int) -> float:
+    """How much the surprise of an answer's beginning counts."""
+    return min(1.0, tokens / 100)
+
+
+def _bounded(term: float) -> float:
+    return max(-_REACH, min(_REACH, term))
 
 
 def _sigmoid(logit: float) -> float:

@@ -145,7 +145,7 @@ def _judged(question: Question, rules: Rules) -> Conduct:
     """Modes ask and auto: by the question's shape, then, where that leaves doubt, by the answer's tokens."""
     estimate, stage = from_question(question.text), "estimate"
     tokens = None if question.careful else rules.max_hold_tokens
-    waits = question.careful or (tokens and can_change(estimate, rules.threshold))
+    waits = question.careful or (tokens and can_change(estimate, rules.threshold, tokens))
     if waits and not question.several:
         outcome = yield Hold(tokens)
         if isinstance(outcome, Failed):

@@ -44,6 +44,10 @@ class KeyInfo(Struct, frozen=True):
     revoked: datetime | None = None
 
 
+_INFO = tuple(keys.c[name] for name in KeyInfo.__struct_fields__)
+_ACTIVE_DIGESTS = select(keys.c.sha256).where(keys.c.prefix == bindparam("prefix"), keys.c.revoked.is_(None))
+
+
 class Keys:
     """The keys of one database. Safe to share between threads.
 
@@ -141,10 +145,6 @@ class Keys:
                 row = connection.execute(select(*_INFO).where(keys.c.sha256 == digest)).mappings().one()
             self._known[digest] = _info(row)
         return self._known[digest]
-
-
-_INFO = tuple(keys.c[name] for name in KeyInfo.__struct_fields__)
-_ACTIVE_DIGESTS = select(keys.c.sha256).where(keys.c.prefix == bindparam("prefix"), keys.c.revoked.is_(None))
 
 
 def _digest(secret: str) -> str:

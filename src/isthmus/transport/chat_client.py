@@ -5,6 +5,7 @@ provider's or the request's is known a floor up, where it is mapped.
 """
 
 import asyncio
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, cast
@@ -204,5 +205,8 @@ def _error_object(raw: str) -> tuple[dict[str, Any], str]:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(getattr(error, "os_error", None) or error) or type(error).__name__
+    cause = getattr(error, "os_error", None) or error
+    if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
+        return os.strerror(cause.errno).lower()
+    text = str(cause) or type(error).__name__
     return text.splitlines()[0][:200]

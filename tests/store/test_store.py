@@ -1,0 +1,251 @@
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from isthmus.errors import DigestMismatch, InvalidWeights, ModelError, StorageError, UnknownModel, UsageError
+from isthmus.messages import Progress
+from isthmus.naming import ModelRef, parse_model
+from isthmus.store import catalogue
+from isthmus.store.store import Store
+from tests.store.samples import entry_for, gguf_bytes
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "some.gguf"
+    path.write_bytes(gguf_bytes())
+    return path
+
+
+@pytest.fixture
+def other(tmp_path):
+    path = tmp_path / "other.gguf"
+    path.write_bytes(gguf_bytes(fill=7))
+    return path
+
+
+def blobs(store: Store) -> list[Path]:
+    return list((store.home / "blobs").iterdir())
+
+
+def manifest(store: Store, family: str, tag: str = "latest") -> Path:
+    return store.home / "models" / family / f"{tag}.json"
+
+
+# ---------------------------------------------------------------- adding and finding
+
+
+def test_a_file_gets_a_name(store, weights):
+    before = datetime.now(UTC)
+    model = store.add_file(weights, "mine:7b")
+    assert model == store.resolve(parse_model("Mine:7B"))
+    assert (model.name, model.source) == ("mine:7b", f"file:{weights}")
+    assert model.size_bytes == len(gguf_bytes())
+    assert before <= model.added <= datetime.now(UTC)
+    assert model.path.read_bytes() == gguf_bytes()
+    assert model.path.name == f"sha256-{model.digest}"
+    assert model.path.samefile(weights), "linked, not copied"
+
+
+def test_a_file_is_found_through_a_symbolic_link(store, weights, tmp_path):
+    (tmp_path / "link.gguf").symlink_to(weights)
+    model = store.add_file(tmp_path / "link.gguf", "mine")
+    assert not model.path.is_symlink()
+    assert model.path.samefile(weights)
+
+
+def test_a_name_without_a_tag_is_latest(store, weights):
+    assert store.add_file(weights, "mine:latest").name == "mine"
+    assert store.resolve(parse_model("mine")) == store.resolve(parse_model("mine:latest"))
+    assert manifest(store, "mine").exists()
+
+
+def test_the_same_bytes_lie_there_once(store, weights, tmp_path):
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(weights.read_bytes())
+    store.add_file(weights, "one")
+    store.add_file(copy, "two:a")
+    store.add_file(copy, "two:b")
+    assert [model.name for model in store.models()] == ["one", "two:a", "two:b"]
+    assert len(blobs(store)) == 1
+
+
+def test_adding_again_changes_nothing_but_the_date(store, weights):
+    first = store.add_file(weights, "mine")
+    again = store.add_file(weights, "mine")
+    assert again.digest == first.digest
+    assert store.models() == [again]
+    assert not [path for path in store.partial.iterdir() if path.suffix != ".lock"]
+
+
+def test_a_name_takes_new_weights(store, weights, other):
+    store.add_file(weights, "mine")
+    second = store.add_file(other, "mine")
+    assert store.require(parse_model("mine")) == second
+    assert second.path.read_bytes() == other.read_bytes()
+
+
+def test_progress_is_told(store, weights):
+    seen: list[Progress] = []
+    store.add_file(weights, "mine", seen.append)
+    size = len(gguf_bytes())
+    assert seen == [Progress("checking mine", size, size)]
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "mine.gguf", "", "a:b:c", ".hidden", "mine:..", "ä"])
+def test_a_name_that_could_climb_out_is_refused(store, weights, name):
+    with pytest.raises(UsageError):
+        store.add_file(weights, name)
+    assert not store.home.exists()
+
+
+def test_only_a_whole_gguf_gets_a_name(store, weights, tmp_path):
+    os.truncate(weights, 100)
+    with pytest.raises(InvalidWeights, match="cut short"):
+        store.add_file(weights, "mine")
+    with pytest.raises(UnknownModel):
+        store.add_file(tmp_path / "absent.gguf", "mine")
+    assert store.models() == []
+
+
+def test_a_name_of_the_catalogue_takes_the_catalogues_bytes_only(store, weights, other, monkeypatch):
+    entry = entry_for(gguf_bytes())
+    monkeypatch.setattr(catalogue, "CATALOGUE", (entry,))
+    with pytest.raises(DigestMismatch, match="the catalogue knows as tiny:1b") as caught:
+        store.add_file(other, "tiny:1b")
+    assert caught.value.hint == f"isthmus pull {other} --name my-tiny:1b"
+    assert store.models() == []
+    model = store.add_file(weights, "tiny:1b")
+    assert (model.licence, model.description) == (entry.licence, entry.description)
+
+
+def test_a_folder_that_cannot_be_written_is_a_storage_error(weights, tmp_path):
+    (tmp_path / "home").write_bytes(b"a file, not a folder")
+    with pytest.raises(StorageError):
+        Store(tmp_path / "home").add_file(weights, "mine")
+
+
+# ---------------------------------------------------------------- what isn't there
+
+
+def test_the_hint_fetches_what_the_catalogue_has(store):
+    with pytest.raises(UnknownModel) as caught:
+        store.require(parse_model("SmolLM2:135M"))
+    assert caught.value.message == "smollm2:135m hasn't been fetched yet"
+    assert caught.value.hint == "isthmus pull smollm2:135m"
+
+
+def test_the_nearest_name_is_offered(store, weights):
+    store.add_file(weights, "gardener:7b")
+    with pytest.raises(UnknownModel, match="the nearest is gardener:7b") as here:
+        store.require(parse_model("gardner:7b"))
+    assert here.value.hint == "isthmus show gardener:7b"
+    with pytest.raises(UnknownModel, match=r"the nearest is qwen2\.5-coder:0\.5b") as elsewhere:
+        store.require(parse_model("qwen2.5-codr:0.5b"))
+    assert elsewhere.value.hint == "isthmus pull qwen2.5-coder:0.5b"
+    with pytest.raises(UnknownModel) as nowhere:
+        store.require(parse_model("zzz"))
+    assert nowhere.value.hint == "isthmus list"
+
+
+def test_paths_and_runners_are_not_the_stores(store):
+    assert store.resolve(ModelRef("path", "./x.gguf")) is None
+    assert store.resolve(ModelRef("runner", "ollama", "x")) is None
+
+
+def test_a_model_whose_weights_are_gone_is_not_there(store, weights):
+    model = store.add_file(weights, "mine")
+    model.path.unlink()
+    assert store.resolve(parse_model("mine")) is None
+    assert store.models() == []
+
+
+# ---------------------------------------------------------------- damaged manifests
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:-20],
+        lambda content: b"\xff\xfe",
+        lambda content: b"[]",
+        lambda content: content.replace(b'"digest": "', b'"digest": "../../../etc/'),
+        lambda content: content.replace(b'"size_bytes": ', b'"size_bytes": -1.5e'),
+        lambda content: content.replace(b"Z", b""),
+    ],
+)
+def test_a_damaged_manifest_is_one_models_trouble(store, weights, other, damage):
+    store.add_file(weights, "mine:a")
+    whole = store.add_file(other, "other")
+    path = manifest(store, "mine", "a")
+    path.write_bytes(damage(path.read_bytes()))
+
+    with pytest.raises(ModelError, match="entry for mine:a is damaged") as caught:
+        store.resolve(parse_model("mine:a"))
+    assert caught.value.hint == "isthmus rm mine:a"
+    assert store.models() == [whole]
+    assert [str(error) for error in store.damaged()] == [str(caught.value)]
+    assert len(blobs(store)) == 2
+
+    store.remove("mine:a")
+    assert (store.models(), store.damaged()) == ([whole], [])
+    assert blobs(store) == [whole.path]
+
+
+def test_while_a_manifest_is_damaged_no_blob_is_removed(store, weights, other):
+    store.add_file(weights, "mine")
+    store.add_file(other, "other")
+    manifest(store, "mine").write_bytes(b"?")
+    store.remove("other")
+    assert len(blobs(store)) == 2
+
+
+def test_manifests_are_readable_json(store, weights):
+    model = store.add_file(weights, "mine")
+    content = msgspec.json.decode(manifest(store, "mine").read_bytes())
+    assert content["digest"] == model.digest
+    assert "home" not in content
+
+
+# ---------------------------------------------------------------- removing
+
+
+def test_removing_a_name_removes_the_weights_that_no_other_name_has(store, weights, other):
+    store.add_file(weights, "one")
+    store.add_file(weights, "two")
+    third = store.add_file(other, "three")
+    store.remove("one")
+    assert [model.name for model in store.models()] == ["three", "two"]
+    assert len(blobs(store)) == 2
+    store.remove("TWO:latest")
+    assert blobs(store) == [third.path]
+    assert not (store.home / "models" / "two").exists()
+    assert weights.exists(), "a person's own file stays"
+
+
+def test_removing_what_is_not_there(store, weights):
+    store.add_file(weights, "mine")
+    with pytest.raises(UnknownModel, match="nearest is mine"):
+        store.remove("mime")
+
+
+# ---------------------------------------------------------------- proofs
+
+
+def test_a_proof_is_renewed_for_the_same_weights_only(store, weights, other):
+    model = store.add_file(weights, "mine")
+    proof = msgspec.structs.replace(model.proof, mtime_ns=1)
+    store.renew_proof(model, proof)
+    assert store.require(parse_model("mine")) == msgspec.structs.replace(model, proof=proof)
+
+    newer = store.add_file(other, "mine")
+    store.renew_proof(model, proof)
+    assert store.require(parse_model("mine")) == newer
+
+    store.remove("mine")
+    store.renew_proof(newer, proof)
+    assert store.models() == []
