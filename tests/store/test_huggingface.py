@@ -9,7 +9,7 @@ import pytest
 from isthmus.errors import DigestMismatch, FetchError
 from isthmus.store import huggingface
 from isthmus.store.part import Part
-from tests.store.samples import HUB_PATH, HUB_SOURCE, Hub, Request
+from tests.store.samples import HUB_PATH, HUB_SOURCE, Hub, Request, cut_at
 
 CONTENT = bytes(range(256)) * 1000
 HALF = len(CONTENT) // 2
@@ -30,10 +30,6 @@ def fetch(path: Path, endpoint: str, total: int = len(CONTENT)) -> list[int]:
 
 def serve(request: Request) -> None:
     request.serve(CONTENT)
-
-
-def cut_in_half(request: Request) -> None:
-    request.serve(CONTENT, cut_after=HALF)
 
 
 def test_fetches_the_file_of_a_public_repository(hub: Hub, path):
@@ -62,7 +58,7 @@ def test_goes_on_where_a_part_ends(hub: Hub, path):
 
 
 def test_goes_on_after_the_connection_is_cut(hub: Hub, path):
-    hub.behave(cut_in_half, serve)
+    hub.behave(cut_at(CONTENT, HALF, path), serve)
     fetch(path, hub.endpoint)
     assert path.read_bytes() == CONTENT
     assert hub.starts == [None, HALF]
@@ -104,9 +100,9 @@ def test_gives_up_on_a_line_that_brings_nothing(hub: Hub, path, monkeypatch):
     monkeypatch.setattr(huggingface, "FRUITFUL_BYTES", HALF)
     third = len(CONTENT) // 3
     hub.behave(
-        lambda request: request.serve(CONTENT, cut_after=third),  # less than fruitful
-        lambda request: request.serve(CONTENT, cut_after=HALF),  # fruitful
-        lambda request: request.serve(CONTENT, cut_after=0),
+        cut_at(CONTENT, third, path),  # less than fruitful
+        cut_at(CONTENT, third + HALF, path),  # fruitful
+        cut_at(CONTENT, third + HALF, path),  # nothing at all, for ever
     )
     with pytest.raises(FetchError, match="the connection was cut"):
         fetch(path, hub.endpoint)
@@ -122,13 +118,8 @@ def test_silence_ends(hub: Hub, path, monkeypatch):
 
 
 def test_silence_in_the_middle_is_a_cut(hub: Hub, path, monkeypatch):
-    monkeypatch.setattr(huggingface, "STALL_TIMEOUT_S", 0.1)
-
-    def stall(request: Request) -> None:
-        cut_in_half(request)
-        time.sleep(0.3)
-
-    hub.behave(stall, serve)
+    monkeypatch.setattr(huggingface, "STALL_TIMEOUT_S", 0.3)
+    hub.behave(cut_at(CONTENT, HALF, path, silence_s=0.6), serve)
     fetch(path, hub.endpoint)
     assert hub.starts == [None, HALF]
 
@@ -155,10 +146,7 @@ def test_a_page_instead_of_the_file_is_seen_by_its_length(hub: Hub, path):
 
 
 def test_an_endless_body_is_cut(hub: Hub, path):
-    def endless(request: Request) -> None:
-        request.answer(200, CONTENT * 2, Content_Length="", Transfer_Encoding="identity")
-
-    hub.behave(endless)
+    hub.behave(lambda request: request.answer(200, CONTENT * 2, sized=False))
     with pytest.raises(DigestMismatch, match="more than the 256,000 bytes"):
         fetch(path, hub.endpoint)
     assert not path.exists() or path.stat().st_size <= len(CONTENT)
@@ -174,16 +162,18 @@ def test_a_port_where_nobody_listens_fails_at_once(path, hub):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     begun = time.monotonic()
-    with pytest.raises(FetchError, match="refuse"):
+    with pytest.raises(FetchError, match=r"^connection refused$"):
         fetch(path, f"http://127.0.0.1:{port}")
     assert time.monotonic() - begun < 2
 
 
 def test_a_connection_that_never_comes_about_times_out(path, hub, monkeypatch):
     monkeypatch.setattr(huggingface, "CONNECT_TIMEOUT_S", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, but never shakes hands
-        with pytest.raises(FetchError, match=r"no connection within 0\.1 s"):
-            fetch(path, f"https://127.0.0.1:{server.getsockname()[1]}")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,  # accepts, but never shakes hands
+        pytest.raises(FetchError, match=r"no connection within 0\.1 s"),
+    ):
+        fetch(path, f"https://127.0.0.1:{server.getsockname()[1]}")
 
 
 def test_a_name_that_does_not_exist(path, hub, monkeypatch):
@@ -193,6 +183,12 @@ def test_a_name_that_does_not_exist(path, hub, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(FetchError, match="its name can't be resolved"):
         fetch(path, "https://hub.invalid")
+
+
+def test_a_server_of_another_protocol(path, hub):
+    hub.behave(lambda request: request.answer(200, Content_Length="many"))
+    with pytest.raises(FetchError, match="its answer is not HTTP"):
+        fetch(path, hub.endpoint)
 
 
 def test_a_proxy_that_refuses(path, hub, monkeypatch):

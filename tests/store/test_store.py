@@ -57,6 +57,12 @@ def test_a_file_is_found_through_a_symbolic_link(store, weights, tmp_path):
     assert model.path.samefile(weights)
 
 
+def test_a_link_that_leads_to_itself_is_an_error(store, tmp_path):
+    (tmp_path / "loop.gguf").symlink_to(tmp_path / "loop.gguf")
+    with pytest.raises(ModelError, match="symbolic links"):
+        store.add_file(tmp_path / "loop.gguf", "mine")
+
+
 def test_a_name_without_a_tag_is_latest(store, weights):
     assert store.add_file(weights, "mine:latest").name == "mine"
     assert store.resolve(parse_model("mine")) == store.resolve(parse_model("mine:latest"))

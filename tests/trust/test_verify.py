@@ -137,12 +137,12 @@ def test_weights_that_are_gone(model):
         verify(model)
 
 
-def test_refused_weights_are_closed(model, monkeypatch):
-    before = len(os.listdir("/dev/fd"))
+def test_refused_weights_are_closed(model):
+    before = len(list(Path("/dev/fd").iterdir()))
     model.path.write_bytes(CHANGED)
     with pytest.raises(DigestMismatch):
         verify(model)
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(list(Path("/dev/fd").iterdir())) == before
 
 
 # ---------------------------------------------------------------- a person's own file
@@ -154,12 +154,6 @@ def test_of_a_persons_own_file_nothing_is_pinned(source):
     with verified:
         assert (verified.name, verified.path, verified.digest) == ("some.gguf", source, None)
         assert os.read(verified.fd, 4) == b"GGUF"
-
-
-def test_a_home_folder_is_expanded(source, monkeypatch):
-    monkeypatch.setenv("HOME", str(source.parent))
-    with verify(Path("~/some.gguf")) as verified:
-        assert verified.path == source
 
 
 def test_what_is_wrong_with_a_file_is_said(source, tmp_path):

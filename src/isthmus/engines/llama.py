@@ -76,6 +76,7 @@ class LlamaEngine:
                 key=worker.key,
                 first_byte_timeout_s=self._settings.stall_timeout_s,
                 stall_timeout_s=self._settings.stall_timeout_s,
+                reuse=False,
             )
             self._worker, self._client = worker, client
             self._info = _describe(await client.get("/models"), self._info)

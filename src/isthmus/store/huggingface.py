@@ -1,5 +1,6 @@
 """Fetching a file from Hugging Face: one plain HTTPS request, continued where the last one was cut."""
 
+import os
 import re
 import ssl
 
@@ -111,7 +112,9 @@ def _in_few_words(error: Exception) -> str:
             return "its address is not a URL"
         case aiohttp.ServerDisconnectedError():
             return "it closed the connection"
-        case OSError():
-            return (error.strerror or str(error) or "no connection").lower()
+        case aiohttp.ClientResponseError():
+            return "its answer is not HTTP"
+        case OSError(errno=int(number)):
+            return os.strerror(number).lower()  # asyncio's own text has the address, but not the reason
         case _:
-            return str(error).lower() or type(error).__name__
+            return (str(error) or type(error).__name__).lower()

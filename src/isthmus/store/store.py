@@ -83,9 +83,9 @@ class Store:
             StorageError: There is no room, or the store can't be written.
         """
         name = _checked_name(name)
-        source = path.expanduser().resolve()
-        with open_weights(source) as file:
+        with open_weights(path) as file:
             parse_header(file, path)
+        source = path.resolve()
         staged = self.partial / f"add-{name.replace(':', '@')}.gguf"
         with exclusive(staged.with_suffix(".lock")):
             try:

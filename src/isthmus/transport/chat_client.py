@@ -47,7 +47,7 @@ class UpstreamError(Exception):
 
 
 class ChatClient:
-    """Calls one address. Connections are kept and reused; `close` gives them back.
+    """Calls one address; `close` gives its connections back.
 
     Args:
         base_url: Up to and including the version, without a slash at the end.
@@ -58,6 +58,8 @@ class ChatClient:
         headers: Sent with each call.
         proxies: Whether the proxies that the environment names are used. Never for what is local: a
             proxy would carry a question off the machine.
+        reuse: Whether connections are kept for the next call. Our own worker closes them when it likes, so
+            that a call may find its connection gone, and on loopback a new one costs next to nothing.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class ChatClient:
         stall_timeout_s: float = 60.0,
         headers: Mapping[str, str] | None = None,
         proxies: bool = False,
+        reuse: bool = True,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
@@ -78,6 +81,7 @@ class ChatClient:
         self._first_byte_timeout_s = first_byte_timeout_s
         self._stall_timeout_s = stall_timeout_s
         self._proxies = proxies
+        self._reuse = reuse
         self._session: aiohttp.ClientSession | None = None
 
     async def stream(self, body: bytes, choices: int = 1) -> EventStream:
@@ -135,7 +139,7 @@ class ChatClient:
             timeout = aiohttp.ClientTimeout(
                 total=None, sock_connect=self._connect_timeout_s, sock_read=self._stall_timeout_s
             )
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
+            connector = aiohttp.TCPConnector(limit=0, force_close=not self._reuse)
             self._session = aiohttp.ClientSession(
                 timeout=timeout, connector=connector, trust_env=self._proxies, auto_decompress=False
             )

@@ -88,7 +88,7 @@ def verify(model: StoredModel | Path, *, on_progress: OnProgress | None = None) 
         DigestMismatch: The stored bytes are not those that were pulled.
         ModelError: It can't be read.
     """
-    path = model.path if isinstance(model, StoredModel) else model.expanduser()
+    path = model.path if isinstance(model, StoredModel) else model
     file = open_weights(path)
     try:
         if isinstance(model, StoredModel):

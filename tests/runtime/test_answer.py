@@ -1,0 +1,288 @@
+"""The path of one question with a scripted home and a scripted hosted side, and a real ledger."""
+
+from contextlib import aclosing
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from isthmus.engines.scripted import ScriptedEngine
+from isthmus.errors import BudgetExceeded, EngineError, ProviderCut, ProviderUnreachable, WorkerDied
+from isthmus.handoff.hosted import HostedModel
+from isthmus.handoff.policy import Rules
+from isthmus.ledger import Ledger, open_database
+from isthmus.messages import (
+    Finish,
+    GenerationRequest,
+    Message,
+    Notice,
+    Route,
+    TextDelta,
+    TokenScore,
+    TokenScores,
+    Usage,
+)
+from isthmus.runtime.answer import Ask, Runtime
+from isthmus.settings import BudgetSettings, HandoffSettings, ProviderSettings
+
+EASY = "What is the capital of France?"
+HARD = "Ann has 12 apples, Bob 7, Cy 9; how many in total, if each eats 2, and then half are sold?"
+AUTO = Rules(mode="auto", provider="big")
+ANSWER = [TextDelta("Paris"), TextDelta("."), Finish("stop", Usage(10, 2))]
+SCORED = [TokenScores((TokenScore("Paris", -0.01),)), TextDelta("Paris"), Finish("stop", Usage(10, 1))]
+AWAY = [TextDelta("From "), TextDelta("away."), Finish("stop", Usage(20, 3))]
+
+
+class ScriptedProvider(ScriptedEngine):
+    """Stands where the HTTP provider stands: bytes in, events out."""
+
+    def render(self, request):
+        return repr(request).encode()
+
+    def send(self, body, choices=1):
+        return self.stream(GenerationRequest((Message("user", body.decode()),)))
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    database = open_database(tmp_path / "ledger.sqlite3")
+    yield Ledger(database)
+    database.dispose()
+
+
+@pytest.fixture
+def hosted(ledger):
+    def make(*scripts, **budget):
+        provider = ProviderSettings(
+            "http://127.0.0.1:9/v1", "big-1", input_usd_per_mtok=Decimal(1), output_usd_per_mtok=Decimal(10)
+        )
+        settings = HandoffSettings(
+            mode="auto", provider="big", max_output_tokens=100, budget=BudgetSettings(**budget)
+        )
+        model = HostedModel("big", provider, settings, ledger)
+        model._provider = ScriptedProvider(*scripts)
+        return model
+
+    return make
+
+
+def ask(text=EASY, **more):
+    return Ask(GenerationRequest((Message("user", text),)), "ask", **more)
+
+
+def answer(runtime, question, consent=None):
+    async def main():
+        async with aclosing(runtime.answer(question, consent)) as events:
+            return [event async for event in events]
+
+    return anyio.run(main)
+
+
+def text(events):
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def only_row(ledger):
+    (row,) = ledger.questions(10)
+    return row
+
+
+# ---------------------------------------------------------------- at home
+
+
+def test_a_question_at_home_has_a_route_an_answer_times_and_a_row(ledger):
+    events = answer(Runtime(ScriptedEngine(ANSWER), Rules(), ledger=ledger), ask())
+    assert isinstance(events[0], Route)
+    assert text(events) == "Paris."
+    assert events[-1].timings.total_s >= events[-1].timings.first_token_s > 0
+    row = only_row(ledger)
+    assert (row.target, row.reason, row.outcome) == ("local", "mode_off", "complete")
+    assert (row.prompt_tokens, row.completion_tokens) == (10, 2)
+    assert row.sent_digest is None
+    assert row.cost_usd == 0
+    assert len(row.prompt_digest) == len(row.answer_digest) == 64
+
+
+def test_log_probabilities_are_shown_only_to_those_who_asked(ledger):
+    engine = ScriptedEngine(SCORED)
+    events = answer(Runtime(engine, AUTO, ledger=ledger), ask())
+    assert not any(isinstance(event, TokenScores) for event in events)
+    assert engine.requests[0].top_logprobs == 0
+    request = GenerationRequest((Message("user", EASY),), top_logprobs=2)
+    events = answer(Runtime(engine, AUTO, ledger=ledger), Ask(request, "api"))
+    assert any(isinstance(event, TokenScores) for event in events)
+    assert engine.requests[1].top_logprobs == 2
+
+
+def test_a_cut_answer_is_an_error_and_its_row_says_cut(ledger):
+    runtime = Runtime(ScriptedEngine([TextDelta("Par"), WorkerDied("it fell")]), Rules(), ledger=ledger)
+    with pytest.raises(WorkerDied):
+        answer(runtime, ask())
+    row = only_row(ledger)
+    assert (row.outcome, row.error_code) == ("cut", "worker_died")
+
+
+def test_cancelling_closes_the_generator_and_the_row_says_cancelled(ledger):
+    engine = ScriptedEngine([TextDelta("Par"), 60.0])
+    runtime = Runtime(engine, Rules(), ledger=ledger)
+
+    async def main():
+        with anyio.move_on_after(0.2):
+            async with aclosing(runtime.answer(ask())) as events:
+                async for _ in events:
+                    pass
+
+    anyio.run(main)
+    assert engine.closed == 1
+    assert only_row(ledger).outcome == "cancelled"
+
+
+# ---------------------------------------------------------------- away
+
+
+def test_a_hard_question_is_handed_over_and_the_row_says_what_left_and_what_it_cost(ledger, hosted):
+    model = hosted(AWAY)
+    home = ScriptedEngine(SCORED)
+    events = answer(Runtime(home, AUTO, hosted=model, ledger=ledger), ask(HARD))
+    route = events[0]
+    assert (route.decision.target, route.provider) == ("hosted", "big")
+    assert text(events) == "From away."
+    cost = (Decimal(20) * 1 + Decimal(3) * 10) / 1_000_000
+    assert events[-1].cost_usd == cost
+    row = only_row(ledger)
+    assert (row.target, row.provider, row.cost_usd) == ("hosted", "big", cost)
+    assert len(row.sent_digest) == 64
+    assert row.sent_bytes > len(HARD)
+    assert ledger.spent("day") == cost
+    assert home.requests == []
+
+
+def test_what_leaves_is_bounded_by_the_longest_answer_that_was_reserved(ledger, hosted):
+    model = hosted(AWAY)
+    answer(Runtime(ScriptedEngine(SCORED), AUTO, hosted=model, ledger=ledger), ask(HARD))
+    assert "max_tokens=100" in model._provider.requests[0].messages[0].text
+
+
+@pytest.mark.parametrize(
+    "script", [[ProviderUnreachable("big can't be reached")], [ProviderCut("it stopped")]]
+)
+def test_a_provider_that_fails_before_it_speaks_gives_the_local_answer_with_a_notice(ledger, hosted, script):
+    runtime = Runtime(ScriptedEngine(SCORED), AUTO, hosted=hosted(script), ledger=ledger)
+    events = answer(runtime, ask(HARD))
+    assert text(events) == "Paris"
+    assert events[0].decision.reason == "provider_failed"
+    assert any(isinstance(event, Notice) for event in events)
+    row = only_row(ledger)
+    assert (row.target, row.outcome) == ("local", "complete")
+
+
+def test_a_call_that_never_connected_left_nothing_and_cost_nothing(ledger, hosted):
+    runtime = Runtime(ScriptedEngine(SCORED), AUTO, hosted=hosted([ProviderUnreachable("no")]), ledger=ledger)
+    answer(runtime, ask(HARD))
+    row = only_row(ledger)
+    assert row.sent_digest is None
+    assert row.cost_usd == ledger.spent("day") == 0
+
+
+def test_a_provider_that_stops_in_the_middle_is_never_shown_as_whole_and_costs_its_worst_case(ledger, hosted):
+    model = hosted([TextDelta("From "), ProviderCut("it stopped")])
+    runtime = Runtime(ScriptedEngine(SCORED), AUTO, hosted=model, ledger=ledger)
+    with pytest.raises(ProviderCut):
+        answer(runtime, ask(HARD))
+    row = only_row(ledger)
+    assert row.outcome == "cut"
+    assert row.cost_usd == ledger.spent("day") == model.prepare(ask(HARD).request).worst_usd
+
+
+def test_an_answer_that_is_cancelled_on_its_way_is_not_free(ledger, hosted):
+    model = hosted([TextDelta("From "), 60.0])
+    runtime = Runtime(ScriptedEngine(SCORED), AUTO, hosted=model, ledger=ledger)
+
+    async def main():
+        with anyio.move_on_after(0.3):
+            async with aclosing(runtime.answer(ask(HARD))) as events:
+                async for _ in events:
+                    pass
+
+    anyio.run(main)
+    assert ledger.spent("day") == model.prepare(ask(HARD).request).worst_usd
+    assert only_row(ledger).outcome == "cancelled"
+
+
+def test_a_spent_budget_keeps_the_question_home_and_names_the_cap(ledger, hosted):
+    runtime = Runtime(
+        ScriptedEngine(SCORED), AUTO, hosted=hosted(AWAY, day_usd=Decimal("0.0001")), ledger=ledger
+    )
+    events = answer(runtime, ask(HARD))
+    assert text(events) == "Paris"
+    (notice,) = [event for event in events if isinstance(event, Notice)]
+    assert notice.code == "budget_exceeded"
+    assert "day" in notice.text
+    assert only_row(ledger).reason == "budget_exceeded"
+
+
+def test_a_hosted_model_whose_price_nobody_knows_gets_nothing(ledger):
+    provider = ProviderSettings("http://127.0.0.1:9/v1", "big-1")
+    model = HostedModel("big", provider, HandoffSettings(mode="auto", provider="big"), ledger)
+    events = answer(Runtime(ScriptedEngine(SCORED), AUTO, hosted=model, ledger=ledger), ask(HARD))
+    assert events[0].decision.reason == "price_unknown"
+    assert only_row(ledger).sent_digest is None
+
+
+def test_home_that_can_not_answer_hands_over(ledger, hosted):
+    home = ScriptedEngine([EngineError("no memory")])
+    events = answer(Runtime(home, AUTO, hosted=hosted(AWAY), ledger=ledger), ask(EASY))
+    assert text(events) == "From away."
+    assert events[0].decision.reason == "local_failed"
+
+
+def test_when_home_can_not_answer_and_there_is_no_money_the_error_names_the_cap(ledger, hosted):
+    home = ScriptedEngine([EngineError("no memory")])
+    model = hosted(AWAY, request_usd=Decimal(0))
+    with pytest.raises(BudgetExceeded):
+        answer(Runtime(home, AUTO, hosted=model, ledger=ledger), ask(EASY))
+    assert only_row(ledger).outcome == "refused"
+
+
+# ---------------------------------------------------------------- consent and postures
+
+
+def test_consent_sees_the_exact_bytes_and_no_means_no(ledger, hosted):
+    seen = []
+
+    async def decline(outgoing, decision):
+        seen.append(outgoing)
+        return False
+
+    model = hosted(AWAY)
+    rules = Rules(mode="ask", provider="big")
+    events = answer(Runtime(ScriptedEngine(SCORED), rules, hosted=model, ledger=ledger), ask(HARD), decline)
+    assert text(events) == "Paris"
+    assert HARD in seen[0].body.decode()
+    assert model._provider.requests == []
+
+    async def agree(outgoing, decision):
+        seen.append(outgoing)
+        return True
+
+    events = answer(Runtime(ScriptedEngine(SCORED), rules, hosted=model, ledger=ledger), ask(HARD), agree)
+    assert text(events) == "From away."
+    assert model._provider.requests[0].messages[0].text.encode() == seen[1].body
+    assert ledger.questions(1)[0].sent_digest == seen[1].digest
+
+
+def test_careful_shows_nothing_of_an_answer_that_it_gives_up(ledger, hosted):
+    doubtful = [TokenScores(tuple(TokenScore("x", -1.0) for _ in range(300))), TextDelta("wrong")]
+    home = ScriptedEngine([*doubtful, Finish("stop", Usage(10, 300))])
+    events = answer(Runtime(home, AUTO, hosted=hosted(AWAY), ledger=ledger), ask(HARD, careful=True))
+    assert text(events) == "From away."
+    assert events[0].decision.reason == "answer_doubtful"
+    assert home.closed == 1
+
+
+def test_a_kept_answer_is_shown_whole_after_it_was_judged(ledger, hosted):
+    home = ScriptedEngine(SCORED)
+    events = answer(Runtime(home, AUTO, hosted=hosted(AWAY), ledger=ledger), ask(EASY, careful=True))
+    assert text(events) == "Paris"
+    assert events[0].decision.reason == "answer_confident"
+    assert len(home.requests) == 1

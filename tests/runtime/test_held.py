@@ -1,0 +1,99 @@
+import anyio
+import pytest
+
+from isthmus.engines.scripted import ScriptedEngine
+from isthmus.errors import EngineError, WorkerDied
+from isthmus.messages import Finish, GenerationRequest, Message, TextDelta, TokenScore, TokenScores, Usage
+from isthmus.runtime.held import HeldStream
+
+REQUEST = GenerationRequest((Message("user", "hi"),))
+DONE = Finish("stop", Usage(1, 2))
+
+
+def scored(text, logprob=-0.1):
+    return [TokenScores((TokenScore(text, logprob),)), TextDelta(text)]
+
+
+def held(*scripts):
+    engine = ScriptedEngine(*scripts)
+    return engine, HeldStream(lambda: engine.stream(REQUEST))
+
+
+async def shown(stream):
+    return [event async for event in stream.show()]
+
+
+def test_what_was_held_is_shown_first_and_nothing_twice():
+    async def main():
+        script = [*scored("a"), *scored("b"), *scored("c"), DONE]
+        _, stream = held(script)
+        assert await stream.hold(2)
+        assert stream.draft().logprobs == [-0.1, -0.1]
+        assert not stream.draft().whole
+        assert await shown(stream) == script
+
+    anyio.run(main)
+
+
+def test_holding_everything_knows_that_the_answer_is_whole():
+    async def main():
+        script = [*scored("a"), DONE]
+        _, stream = held(script)
+        assert await stream.hold(None)
+        assert stream.draft().whole
+        assert await shown(stream) == script
+
+    anyio.run(main)
+
+
+def test_a_worker_that_falls_before_anything_is_shown_is_asked_once_more():
+    async def main():
+        engine, stream = held([*scored("a"), WorkerDied("fell")], [*scored("b"), DONE])
+        assert await stream.hold(None)
+        assert await shown(stream) == [*scored("b"), DONE]
+        assert len(engine.requests) == 2
+
+    anyio.run(main)
+
+
+def test_a_worker_that_falls_again_is_an_error():
+    async def main():
+        engine, stream = held([WorkerDied("fell")])
+        assert not await stream.begin()
+        assert isinstance(stream.error, WorkerDied)
+        assert len(engine.requests) == 2
+
+    anyio.run(main)
+
+
+def test_a_worker_that_falls_after_something_was_shown_is_not_asked_again():
+    async def main():
+        engine, stream = held([*scored("a"), WorkerDied("fell")])
+        assert await stream.begin()
+        events = stream.show()
+        assert [await anext(events), await anext(events)] == scored("a")
+        with pytest.raises(WorkerDied):
+            await anext(events)
+        assert len(engine.requests) == 1
+
+    anyio.run(main)
+
+
+def test_an_error_while_holding_comes_out_of_begin_and_of_show():
+    async def main():
+        _, stream = held([*scored("a"), EngineError("no")])
+        assert not await stream.hold(None)
+        with pytest.raises(EngineError):
+            await shown(stream)
+
+    anyio.run(main)
+
+
+def test_closing_stops_the_generator():
+    async def main():
+        engine, stream = held([*scored("a"), 60.0, DONE])
+        assert await stream.begin()
+        await stream.close()
+        assert engine.closed == 1
+
+    anyio.run(main)
