@@ -83,7 +83,7 @@ def fetched(name: str) -> StoredModel:
             offline=False,
             hf_endpoint="https://huggingface.co",
             on_progress=lambda progress: None,
-            on_notice=lambda notice: print(notice.text),
+            on_notice=lambda notice: None,
         )
 
     return anyio.run(fetch)

@@ -115,8 +115,9 @@ def test_a_prompt_over_the_context_is_an_error_that_says_both_lengths(tiny):
 
 def test_a_request_that_the_engine_refuses_says_why(tiny):
     async def work(engine):
-        with pytest.raises(RequestError):
-            await events_of(engine, request(response_format={"type": "json_schema", "json_schema": 3}))
+        schema = {"type": "json_schema", "json_schema": {"schema": {"type": "nonsense"}}}
+        with pytest.raises(RequestError, match="nonsense"):
+            await events_of(engine, request(response_format=schema))
         assert await events_of(engine, request())
 
     with_engine(tiny, work)

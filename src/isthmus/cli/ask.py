@@ -28,7 +28,7 @@ _PATIENCE_S = 2.0
 
 def ask(
     question: Annotated[
-        list[str] | None, typer.Argument(metavar="[QUESTION]...", help="The question; quotes are optional.")
+        list[str] | None, typer.Argument(metavar="QUESTION", help="The question; quotes are optional.")
     ] = None,
     model: ModelOption = None,
     system: Annotated[str | None, typer.Option("--system", "-s", help="A system message.")] = None,
