@@ -9,6 +9,7 @@ from isthmus.errors import DigestMismatch, InvalidWeights, ModelError, StorageEr
 from isthmus.messages import Progress
 from isthmus.naming import ModelRef, parse_model
 from isthmus.store import catalogue
+from isthmus.store.hashing import hash_file
 from isthmus.store.store import Store
 from tests.store.samples import entry_for, gguf_bytes
 
@@ -126,6 +127,14 @@ def test_a_name_of_the_catalogue_takes_the_catalogues_bytes_only(store, weights,
     assert store.models() == []
     model = store.add_file(weights, "tiny:1b")
     assert (model.licence, model.description) == (entry.licence, entry.description)
+
+
+def test_weights_that_change_before_they_are_in_place_get_no_name(store, weights, tmp_path):
+    hashed = hash_file(weights)
+    weights.write_bytes(gguf_bytes(fill=7))
+    with pytest.raises(DigestMismatch, match="changed after it was hashed"):
+        store.publish(hashed, name="mine", source="test")
+    assert store.models() == []
 
 
 def test_a_folder_that_cannot_be_written_is_a_storage_error(weights, tmp_path):

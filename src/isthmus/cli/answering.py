@@ -36,25 +36,25 @@ _REASONS = {
 
 
 class AnswerView:
-    """Shows one answer on a terminal, or in a pipe.
+    """Shows one answer on a terminal, or in a pipe; ``completion`` is the answer as far as it has come.
 
     Args:
         show_reasoning: Whether thinking is shown, dim, where stderr is a terminal.
     """
 
     def __init__(self, *, show_reasoning: bool) -> None:
+        self.completion = Completion()
         self._talks = sys.stderr.isatty()
         self._thinks = show_reasoning and self._talks
         self._thinking = False
         self._ends_line = True
 
-    async def show(self, events: EventStream) -> Completion:
-        """Show the events as they come, and give back what they came to."""
-        completion = Completion()
+    async def show(self, events: EventStream) -> None:
+        """Show the events as they come, and at the end what they came to."""
         try:
             async with aclosing(events):
                 async for event in events:
-                    completion.add(event)
+                    self.completion.add(event)
                     match event:
                         case TextDelta(text):
                             self._text(text)
@@ -73,8 +73,7 @@ class AnswerView:
             if not self._ends_line:
                 sys.stdout.write("\n")
             sys.stdout.flush()
-        self._summary(completion)
-        return completion
+        self._summary(self.completion)
 
     def _text(self, text: str) -> None:
         self._end_thought()

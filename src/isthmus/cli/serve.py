@@ -1,9 +1,11 @@
 """``isthmus serve``: the OpenAI API on this machine."""
 
+import signal
 from typing import Annotated
 
 import anyio
 import typer
+from anyio.abc import TaskStatus
 
 from isthmus import configuration
 from isthmus.cli import console
@@ -51,11 +53,27 @@ async def _serve(config: Configuration) -> None:
         try:
             if isinstance(home, LlamaEngine):
                 await home.open()
-            await listen(service, sock, settings, keys, _announce)
+            stop = anyio.Event()
+            async with anyio.create_task_group() as group:
+                await group.start(_stop_on_signal, stop, group.cancel_scope)
+                await listen(service, sock, settings, keys, _announce, stop)
+                group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await runtime.close()
             database.dispose()
+
+
+async def _stop_on_signal(
+    stop: anyio.Event, now: anyio.CancelScope, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """The first Ctrl-C, or SIGTERM, lets answers in flight end; a second one doesn't."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            if stop.is_set():
+                now.cancel()
+            stop.set()
 
 
 def _announce(run: RunFile) -> None:

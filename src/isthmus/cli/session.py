@@ -1,7 +1,8 @@
-"""What `ask` and `chat` share: a runtime that is ready to answer, at home or through a running server."""
+"""What `ask` and `chat` share: who answers, ready to do so, at home or through a running server."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -10,9 +11,10 @@ from sqlalchemy import Engine
 
 from isthmus.cli import console
 from isthmus.cli.progress import ProgressDisplay
-from isthmus.configuration import Configuration
+from isthmus.configuration import Configuration, Source
 from isthmus.engines.llama import LlamaEngine
 from isthmus.engines.runner import RunnerEngine
+from isthmus.errors import EngineError
 from isthmus.generator import Generator
 from isthmus.ledger import Ledger, open_database
 from isthmus.messages import HandoffMode, Notice
@@ -26,40 +28,135 @@ from isthmus.settings import ProviderSettings, Settings
 _STRICTEST_FIRST: tuple[HandoffMode, ...] = ("off", "ask", "auto", "always")
 
 
+class _Home(NamedTuple):
+    """The local model, and the server that has it loaded, where it isn't a worker of our own."""
+
+    model: Generator
+    server: RunFile | None
+
+
+class Switchboard:
+    """Who answers, as the settings say; the model and the hand-off mode may change between questions.
+
+    `open_switchboard` makes one.
+    """
+
+    def __init__(self, configuration: Configuration, home: _Home, ledger: Ledger) -> None:
+        self._wanted = configuration
+        self._home: _Home | None = home
+        self._ledger = ledger
+        self._hosted = open_hosted(self._in_force, ledger)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force: the person's, made as strict as those of the server that answers."""
+        return self._in_force.settings
+
+    def runtime(self) -> Runtime:
+        """What answers the next question.
+
+        Raises:
+            EngineError: No model is loaded: the last change failed, and so did going back.
+        """
+        if self._home is None:
+            raise EngineError("no model is loaded", hint="/model NAME loads one")
+        return Runtime(self._home.model, rules_of(self.settings), hosted=self._hosted, ledger=self._ledger)
+
+    async def change_mode(self, mode: HandoffMode) -> None:
+        """Set who may answer from now on. The hard switches stay as they are."""
+        settings = self._wanted.settings
+        handoff = msgspec.structs.replace(settings.handoff, mode=mode)
+        await self._adopt(
+            msgspec.structs.replace(
+                self._wanted,
+                settings=msgspec.structs.replace(settings, handoff=handoff),
+                sources=self._wanted.sources | {"handoff.mode": Source("flag", "/handoff")},
+            )
+        )
+
+    async def change_model(self, name: str) -> None:
+        """Load another model. Where that fails, or is cancelled, the one before goes on.
+
+        Raises:
+            IsthmusError: The model can't be had or loaded.
+        """
+        wanted = msgspec.structs.replace(
+            self._wanted, settings=msgspec.structs.replace(self._wanted.settings, model=name)
+        )
+        home = await _reach(wanted)
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._let_go()  # first: there may not be memory for both
+            await _load(home.model)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await home.model.close()
+                self._home = await _reach(self._wanted)  # the next question starts its worker
+            raise
+        self._home = home
+        await self._adopt(wanted)
+
+    async def close(self) -> None:
+        """Free both models."""
+        await self._let_go()
+        if self._hosted is not None:
+            await self._hosted.close()
+
+    @property
+    def _in_force(self) -> Configuration:
+        server = self._home.server if self._home else None
+        return _tightened(self._wanted, server) if server else self._wanted
+
+    async def _adopt(self, configuration: Configuration) -> None:
+        self._wanted = configuration
+        hosted, self._hosted = self._hosted, open_hosted(self._in_force, self._ledger)
+        if hosted is not None:
+            await hosted.close()
+
+    async def _let_go(self) -> None:
+        home, self._home = self._home, None
+        if home is not None:
+            await home.model.close()
+
+
 @asynccontextmanager
-async def open_runtime(configuration: Configuration) -> AsyncGenerator[Runtime, None]:
-    """A runtime for the model that the settings name, closed at the end.
+async def open_switchboard(configuration: Configuration) -> AsyncGenerator[Switchboard, None]:
+    """Who answers under these settings, ready to do so, and closed at the end.
 
     A server of the same person that has the model loaded answers for home; otherwise a worker is started,
     which loads while the ledger is opened. Either way hand-off, consent and ledger are this process's own.
     """
+    home = await _reach(configuration)
+    try:
+        database = await _prepare(home.model, configuration.settings)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await home.model.close()
+        raise
+    switchboard = Switchboard(configuration, home, Ledger(database))
+    try:
+        yield switchboard
+    finally:
+        with anyio.CancelScope(shield=True):
+            await switchboard.close()
+        database.dispose()
+
+
+@asynccontextmanager
+async def open_runtime(configuration: Configuration) -> AsyncGenerator[Runtime, None]:
+    """A runtime for the model that the settings name, closed at the end."""
+    async with open_switchboard(configuration) as switchboard:
+        yield switchboard.runtime()
+
+
+async def _reach(configuration: Configuration) -> _Home:
+    """The local model that the settings name, verified and not yet loaded."""
     settings = configuration.settings
     server = run_file.read(settings.run_file)
     if server is not None and server.model == settings.model:
-        configuration = _tightened(configuration, server)
-        home: Generator = _through(server)
-    else:
-        with ProgressDisplay() as progress:
-            home = await open_home(configuration, settings.model, Talk(progress, show_notice))
-    try:
-        database = await _prepare(home, settings)
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await home.close()
-        raise
-    ledger = Ledger(database)
-    runtime = Runtime(
-        home,
-        rules_of(configuration.settings),
-        hosted=open_hosted(configuration, ledger),
-        ledger=ledger,
-    )
-    try:
-        yield runtime
-    finally:
-        with anyio.CancelScope(shield=True):
-            await runtime.close()
-        database.dispose()
+        return _Home(_through(server), server)
+    with ProgressDisplay() as progress:
+        return _Home(await open_home(configuration, settings.model, Talk(progress, show_notice)), None)
 
 
 async def _prepare(home: Generator, settings: Settings) -> Engine:
@@ -71,9 +168,14 @@ async def _prepare(home: Generator, settings: Settings) -> Engine:
 
     async with anyio.create_task_group() as loading:
         loading.start_soon(open_ledger)
-        if isinstance(home, LlamaEngine):
-            loading.start_soon(home.open)
+        loading.start_soon(_load, home)
     return opened[0]
+
+
+async def _load(home: Generator) -> None:
+    """Start its worker, where it is one of ours; a runner loads when it is asked."""
+    if isinstance(home, LlamaEngine):
+        await home.open()
 
 
 def show_notice(notice: Notice) -> None:

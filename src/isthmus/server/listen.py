@@ -4,8 +4,10 @@ import errno
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 
+import anyio
 import uvicorn
 
 from isthmus.errors import ServerError
@@ -31,24 +33,30 @@ def take_address(host: str, port: int, keys: Keys) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        sock = socket.socket(family, kind, protocol)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(2048)
+        with ExitStack() as undo:
+            sock = undo.enter_context(socket.socket(family, kind, protocol))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+            sock.listen(2048)
+            undo.pop_all()
+            return sock
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ServerError(
                 f"port {port} on {host} is in use", hint=f"isthmus serve --port {port + 1}"
             ) from error
         raise ServerError(f"{host}:{port} can't be listened on: {error.strerror or error}") from error
-    sock.set_inheritable(False)
-    return sock
 
 
 async def serve(
-    service: Served, sock: socket.socket, settings: Settings, keys: Keys, on_ready: Callable[[RunFile], None]
+    service: Served,
+    sock: socket.socket,
+    settings: Settings,
+    keys: Keys,
+    on_ready: Callable[[RunFile], None],
+    stop: anyio.Event,
 ) -> None:
-    """Serve on a bound socket until SIGINT or SIGTERM, then let answers in flight end."""
+    """Serve on a bound socket until ``stop`` is set, then let answers in flight end, within ``drain_s``."""
     host, port = settings.server.host, int(sock.getsockname()[1])
     run = RunFile(
         pid=os.getpid(),
@@ -60,19 +68,36 @@ async def serve(
         offline=settings.offline,
         mode=settings.handoff.mode,
     )
-    app = build_app(service, keys=keys, run_key=Secret(run.key), host=host)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=int(settings.server.drain_s),
+    server = _Server(
+        uvicorn.Config(
+            build_app(service, keys=keys, run_key=Secret(run.key), host=host),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=int(settings.server.drain_s),
+        )
     )
     run_file.write(settings.run_file, run)
     try:
-        on_ready(run)
-        await uvicorn.Server(config).serve(sockets=[sock])
+        async with anyio.create_task_group() as group:
+            group.start_soon(_stop_server, server, stop)
+            on_ready(run)
+            await server.serve(sockets=[sock])
+            group.cancel_scope.cancel()
     finally:
         run_file.remove(settings.run_file, run.pid)
+
+
+class _Server(uvicorn.Server):
+    """Signals are the command's: uvicorn would raise them again, and end the process before it cleans up."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def _stop_server(server: uvicorn.Server, stop: anyio.Event) -> None:
+    await stop.wait()
+    server.should_exit = True

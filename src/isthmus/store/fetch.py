@@ -1,6 +1,7 @@
 """Pulling a model of the catalogue: from its first source that works, resumed, checked, named."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -114,7 +115,7 @@ class _Pull:
             self._said_waiting = True
             waiting = f"another process is fetching {self._entry.name}; waiting for it"
             self._on_notice(Notice("pull_waiting", waiting))
-        if self.part_path.exists():
+        with suppress(FileNotFoundError):  # not begun yet, or just renamed
             self._show_fetched(self.part_path.stat().st_size)
 
     async def _blob_of_another_name(self) -> HashedFile | None:

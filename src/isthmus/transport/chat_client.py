@@ -6,9 +6,11 @@ provider's or the request's is known a floor up, where it is mapped.
 
 import asyncio
 import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any, Literal, TypeAlias, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -20,12 +22,21 @@ from isthmus.wire.sse import DONE, EventReader
 
 Kind: TypeAlias = Literal["unreachable", "timeout", "rejected", "overloaded", "failed", "cut"]
 
+_END_S = 0.5
+"""How long the body's end may take after ``[DONE]``; only a connection read to its end is used again."""
+_ERROR_BYTES = 65536
+"""How much of an error's body is read."""
+_MESSAGE_LENGTH = 500
+_WHOLE_BODIES = frozenset({"application/json", "text/html"})
+"""What a stream of events surely isn't. Other types are let pass: servers are careless with them."""
+
 
 class UpstreamError(Exception):
     """A call that didn't come to a whole answer.
 
     ``kind``: unreachable (no connection), timeout (no answer in time), rejected (4xx), overloaded (429,
-    503), failed (other 5xx, an error in the stream), cut (the stream ended before the answer did).
+    503), failed (other 5xx, an error in the stream, not the API's language), cut (the stream ended before
+    the answer did).
     ``detail`` is the upstream's error object, where it sent one. ``retry_after_s`` is its own advice.
     """
 
@@ -53,7 +64,7 @@ class ChatClient:
         base_url: Up to and including the version, without a slash at the end.
         key: Sent as a bearer token.
         connect_timeout_s: How long a connection may take.
-        first_byte_timeout_s: How long the answer may take to begin.
+        first_byte_timeout_s: How long the answer may take to begin: its head, and the first of its body.
         stall_timeout_s: The longest silence in the middle of it.
         headers: Sent with each call.
         proxies: Whether the proxies that the environment names are used. Never for what is local: a
@@ -80,7 +91,7 @@ class ChatClient:
         self._connect_timeout_s = connect_timeout_s
         self._first_byte_timeout_s = first_byte_timeout_s
         self._stall_timeout_s = stall_timeout_s
-        self._proxies = proxies
+        self._proxy = _proxy_for(self._base_url) if proxies else None
         self._reuse = reuse
         self._session: aiohttp.ClientSession | None = None
 
@@ -90,15 +101,14 @@ class ChatClient:
         Raises:
             UpstreamError: See there. Events may have come before.
         """
-        reader, events = ChunkReader(choices), EventReader()
-        with _translated():
-            async with await self._post("/chat/completions", body) as response:
-                if response.status != 200:
-                    raise await _refusal(response)
-                async for piece in response.content.iter_any():
-                    for payload in events.feed(piece):
-                        if payload == DONE:
-                            continue
+        reader = ChunkReader(choices)
+        begin_by = asyncio.get_running_loop().time() + self._first_byte_timeout_s
+        with _translated(self._key):
+            async with await self._post("/chat/completions", body, begin_by) as response:
+                if response.status != 200 or response.content_type in _WHOLE_BODIES:
+                    raise await _refusal(response, self._key)
+                async with aclosing(self._payloads(response, begin_by)) as payloads:
+                    async for payload in payloads:
                         for event in reader.read(payload):
                             yield event
         if not reader.whole:
@@ -112,12 +122,15 @@ class ChatClient:
         Raises:
             UpstreamError: It couldn't be had.
         """
-        with _translated():
-            async with self._open().get(
-                self._base_url + path, headers=self._head(), allow_redirects=False
-            ) as response:
+        with _translated(self._key):
+            async with (
+                asyncio.timeout(self._first_byte_timeout_s),
+                self._open().get(
+                    self._base_url + path, headers=self._head(), allow_redirects=False, proxy=self._proxy
+                ) as response,
+            ):
                 if response.status != 200:
-                    raise await _refusal(response)
+                    raise await _refusal(response, self._key)
                 return msgspec.json.decode(await response.read())
 
     async def close(self) -> None:
@@ -126,23 +139,41 @@ class ChatClient:
             await self._session.close()
             self._session = None
 
-    async def _post(self, path: str, body: bytes) -> aiohttp.ClientResponse:
+    async def _post(self, path: str, body: bytes, begin_by: float) -> aiohttp.ClientResponse:
         # No redirects: a key and a question go to the address that the person named, or nowhere.
-        async with asyncio.timeout(self._first_byte_timeout_s):
+        async with asyncio.timeout_at(begin_by):
             return await self._open().post(
-                self._base_url + path, data=body, headers=self._head(), allow_redirects=False
+                self._base_url + path,
+                data=body,
+                headers=self._head(),
+                allow_redirects=False,
+                proxy=self._proxy,
             )
+
+    async def _payloads(
+        self, response: aiohttp.ClientResponse, begin_by: float
+    ) -> AsyncGenerator[bytes, None]:
+        """The payloads of a stream of events, up to ``[DONE]`` or its end."""
+        events, deadline = EventReader(), begin_by
+        while True:
+            async with asyncio.timeout_at(deadline):
+                piece = await response.content.readany()
+            if not piece:
+                return
+            for payload in events.feed(piece):
+                if payload == DONE:
+                    await _read_to_end(response)
+                    return
+                yield payload
+            deadline = asyncio.get_running_loop().time() + self._stall_timeout_s
 
     def _open(self) -> aiohttp.ClientSession:
         # Made on first use, because a session belongs to the running event loop.
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(
-                total=None, sock_connect=self._connect_timeout_s, sock_read=self._stall_timeout_s
-            )
+            # Reading has its deadlines above: aiohttp's own knows no beginning and middle of an answer.
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s)
             connector = aiohttp.TCPConnector(limit=0, force_close=not self._reuse)
-            self._session = aiohttp.ClientSession(
-                timeout=timeout, connector=connector, trust_env=self._proxies, auto_decompress=False
-            )
+            self._session = aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False)
         return self._session
 
     def _head(self) -> dict[str, str]:
@@ -151,53 +182,86 @@ class ChatClient:
         return {**self._headers, "Authorization": f"Bearer {self._key.reveal()}"}
 
 
+def _proxy_for(address: str) -> str | None:
+    """The proxy that the environment names for an address.
+
+    aiohttp's own look-up would bring ~/.netrc with it, whose passwords are not for a provider.
+    """
+    parts = urlsplit(address)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+
+
 @contextmanager
-def _translated() -> Generator[None]:
+def _translated(key: Secret | None) -> Generator[None]:
     """Whatever goes wrong on the way becomes an `UpstreamError`."""
     try:
         yield
     except StreamError as error:
-        raise UpstreamError("failed", str(error) or "it reported an error without a word") from error
+        told = _without(key, str(error)) or "it reported an error without a word"
+        raise UpstreamError("failed", told[:_MESSAGE_LENGTH]) from None
+    except aiohttp.ClientHttpProxyError as error:
+        raise UpstreamError("unreachable", f"the proxy answered with status {error.status}") from None
+    except aiohttp.ClientResponseError:
+        # Cut off from its cause, which holds the request's headers, and so the key.
+        raise UpstreamError("failed", "it doesn't speak HTTP as it should") from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise UpstreamError("failed", f"it sent something that is not its API's JSON ({error})") from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise UpstreamError("unreachable", _reason(error)) from error
     except TimeoutError as error:
         raise UpstreamError("timeout", "it was silent for too long") from error
+    except aiohttp.ClientPayloadError as error:
+        raise UpstreamError("cut", "the connection broke before the end of the answer") from error
     except (aiohttp.ClientError, OSError) as error:
         raise UpstreamError("cut", f"the connection broke ({_reason(error)})") from error
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> UpstreamError:
-    """What a status other than 200 says."""
-    raw = (await response.content.read(65536)).decode(errors="replace")
-    detail, message = _error_object(raw)
+async def _read_to_end(response: aiohttp.ClientResponse) -> None:
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_END_S):
+            while await response.content.readany():
+                pass
+
+
+async def _refusal(response: aiohttp.ClientResponse, key: Secret | None) -> UpstreamError:
+    """What a response that isn't a stream of events says."""
+    raw = b""
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_END_S):
+            while len(raw) < _ERROR_BYTES and (piece := await response.content.readany()):
+                raw += piece
+    detail, message = _error_object(_without(key, raw[:_ERROR_BYTES].decode(errors="replace")))
     status = response.status
     if 300 <= status < 400:
-        return UpstreamError(
-            "rejected", f"it redirects elsewhere ({status}), which is not followed", status=status
-        )
-    kind: Kind = "rejected" if status < 500 else "failed"
-    if status in (429, 503):
-        kind = "overloaded"
-    elif status == 408:
-        kind = "timeout"
+        message = f"it redirects elsewhere ({status}), which is not followed"
+    elif not message:
+        told = f"status {status}" if status != 200 else f"{response.content_type}, not a stream of events"
+        message = f"it answered with {told}"
     retry_after = response.headers.get("Retry-After", "")
     return UpstreamError(
-        kind,
-        message or f"it answered with status {status}",
+        _kind(status),
+        message[:_MESSAGE_LENGTH],
         status=status,
         detail=detail,
-        retry_after_s=float(retry_after) if retry_after.isdigit() else None,
+        retry_after_s=float(retry_after) if retry_after.isdecimal() else None,
     )
+
+
+def _kind(status: int) -> Kind:
+    if status in (429, 503):
+        return "overloaded"
+    if status == 408:
+        return "timeout"
+    return "rejected" if 300 <= status < 500 else "failed"
 
 
 def _error_object(raw: str) -> tuple[dict[str, Any], str]:
     """An error body's object and message; servers differ in how they wrap it."""
     try:
         body: Any = msgspec.json.decode(raw)
-    except msgspec.MsgspecError:
-        return {}, raw.strip()[:200]
+    except (msgspec.MsgspecError, RecursionError):
+        # A web page says nothing to a person in a terminal.
+        return {}, "" if raw.lstrip().startswith("<") else " ".join(raw.split())
     if isinstance(body, dict):
         tree = cast("dict[str, Any]", body)
         inner: Any = tree.get("error", tree)
@@ -206,6 +270,11 @@ def _error_object(raw: str) -> tuple[dict[str, Any], str]:
             return detail, str(detail.get("message") or "")
         return {}, str(inner)
     return {}, ""
+
+
+def _without(key: Secret | None, text: str) -> str:
+    """The text, in which an upstream may have quoted the key that it doesn't like."""
+    return text.replace(key.reveal(), "****") if key and key.reveal() else text
 
 
 def _reason(error: BaseException) -> str:

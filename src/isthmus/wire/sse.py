@@ -20,41 +20,44 @@ class EventReader:
     nothing to these APIs. Lines may end in \n, \r\n or \r; an event of several data lines is joined by \n.
 
     Args:
-        limit: The most bytes that one event may hold; beyond it `feed` raises ValueError, so that an
-            upstream gone mad can't fill the memory.
+        limit: The most bytes that one event may hold, its comments and field names included; beyond it
+            `feed` raises ValueError, so that an upstream gone mad can't fill the memory.
     """
 
     def __init__(self, limit: int = 16 * 1024 * 1024) -> None:
         self._limit = limit
-        self._rest = b""
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._line: list[bytes] = []  # pieces of the line that has not ended yet
+        self._data: list[bytes] = []  # lines of the event that has not ended yet
+        self._size = 0  # of that event, with that line
+        self._after_return = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take more bytes; return the payloads that are complete by now."""
-        buffer = self._rest + chunk if self._rest else chunk
-        # A lone \r at the end may be half of a \r\n, so it waits for the next piece.
-        held = b""
-        if b"\r" in buffer:
-            if buffer.endswith(b"\r"):
-                buffer, held = buffer[:-1], b"\r"
-            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        lines = buffer.split(b"\n")
-        self._rest = lines.pop() + held
-        if len(self._rest) > self._limit:
-            raise ValueError(f"an event is longer than {self._limit} bytes")
-        return [payload for line in lines if (payload := self._line(line)) is not None]
+        if not chunk:
+            return []
+        if self._after_return and chunk.startswith(b"\n"):
+            chunk = chunk[1:]  # the second half of a \r\n
+        self._after_return = chunk.endswith(b"\r")
+        if b"\r" in chunk:
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *ends, rest = chunk.split(b"\n")
+        payloads = [payload for end in ends if (payload := self._take(end)) is not None]
+        self._grow(rest)
+        return payloads
 
-    def _line(self, line: bytes) -> bytes | None:
-        """Take one whole line; at the empty line that ends an event, return its payload."""
+    def _take(self, end: bytes) -> bytes | None:
+        """Take the end of a line; at the empty line that ends an event, return its payload."""
+        self._grow(end)
+        line, self._line = b"".join(self._line), []
         if line.startswith(b"data:"):
-            value = line[6:] if line[5:6] == b" " else line[5:]
-            self._size += len(value)
-            if self._size > self._limit:
-                raise ValueError(f"an event is longer than {self._limit} bytes")
-            self._lines.append(value)
-        elif not line and self._lines:
-            payload = b"\n".join(self._lines)
-            self._lines, self._size = [], 0
-            return payload
+            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+        elif not line:
+            data, self._data, self._size = self._data, [], 0
+            return b"\n".join(data) if data else None
         return None
+
+    def _grow(self, piece: bytes) -> None:
+        self._line.append(piece)
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise ValueError(f"an event is longer than {self._limit} bytes")
