@@ -1,6 +1,7 @@
 """The engine as it is: a real worker, the tiny model, real signals."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -234,6 +235,30 @@ def test_the_worker_ends_when_its_parent_is_killed(tiny, tmp_path):
         assert is_running(pid)
         parent.kill()
     wait_until(lambda: not is_running(pid))
+
+
+def test_a_worker_whose_parent_dies_while_it_loads_ends_too(tiny):
+    config = {
+        "model": str(tiny.path),
+        "alias": "tiny",
+        "key": "k",
+        "context_length": 512,
+        "parallel": 1,
+        "threads": 0,
+        "gpu_layers": -1,
+        "chat_template": "",
+    }
+    command = [sys.executable, "-m", "isthmus.engines.worker"]
+    for pause in (0.0, 0.3, 0.8):
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as worker:
+            worker.stdin.write(json.dumps(config).encode() + b"\n")
+            worker.stdin.flush()
+            time.sleep(pause)
+            worker.stdout.close()
+            worker.stdin.close()
+            assert worker.wait(10) in (0, 3)
 
 
 def test_the_bytes_that_were_verified_are_loaded_even_if_the_path_is_swapped(tiny, tmp_path):

@@ -3,6 +3,7 @@
 import sys
 from contextlib import aclosing
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from isthmus.cli import console
 from isthmus.cli.amounts import duration
@@ -11,6 +12,9 @@ from isthmus.handoff.hosted import Outgoing
 from isthmus.ledger import show_usd
 from isthmus.messages import Decision, Finish, Notice, ReasoningDelta, Route, TextDelta, ToolCallDelta
 from isthmus.wire.chat_writer import Completion
+
+if TYPE_CHECKING:
+    from prompt_toolkit.input import Input
 
 _REASONS = {
     "mode_off": "hand-off is off",
@@ -139,11 +143,23 @@ async def consent(outgoing: Outgoing, decision: Decision) -> bool:
     for message in outgoing.content["messages"]:
         console.say(f"  [{message['role']}] {message['content']}")
     session: PromptSession[str] = PromptSession(output=create_output(stdout=sys.stderr))
+    _forget_typed_ahead(session.input)
     try:
         answer = await session.prompt_async("Send it? [y/N] ")
     except EOFError:
         return False
     return answer.strip().lower() in ("y", "yes")
+
+
+def _forget_typed_ahead(source: "Input") -> None:
+    """A yes that was typed before the question could be seen is no consent."""
+    from prompt_toolkit.input.typeahead import clear_typeahead
+
+    clear_typeahead(source)
+    if sys.platform != "win32" and sys.stdin.isatty():
+        import termios
+
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def can_ask() -> bool:

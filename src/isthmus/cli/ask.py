@@ -13,7 +13,15 @@ import typer
 from isthmus import configuration
 from isthmus.cli import console
 from isthmus.cli.answering import AnswerView, can_ask, consent
-from isthmus.cli.options import EffortOption, HandoffOption, Json, ModelOption
+from isthmus.cli.options import (
+    EffortOption,
+    HandoffOption,
+    Json,
+    MaxTokensOption,
+    ModelOption,
+    SystemOption,
+    TemperatureOption,
+)
 from isthmus.cli.running import run
 from isthmus.cli.session import open_runtime
 from isthmus.configuration import Configuration
@@ -31,9 +39,9 @@ def ask(
         list[str] | None, typer.Argument(metavar="QUESTION", help="The question; quotes are optional.")
     ] = None,
     model: ModelOption = None,
-    system: Annotated[str | None, typer.Option("--system", "-s", help="A system message.")] = None,
-    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="The longest answer.")] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", "-t", help="0 to 2.")] = None,
+    system: SystemOption = None,
+    max_tokens: MaxTokensOption = None,
+    temperature: TemperatureOption = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed, the same answer.")] = None,
     effort: EffortOption = None,
     handoff: HandoffOption = None,

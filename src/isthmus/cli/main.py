@@ -18,6 +18,7 @@ from isthmus.cli.groups import Entry, LazyGroup, new_group
 
 COMMANDS = {
     "ask": Entry("isthmus.cli.ask:ask", "Ask a question and stream the answer."),
+    "chat": Entry("isthmus.cli.chat:chat", "Hold a conversation; /help in it lists its commands."),
     "serve": Entry("isthmus.cli.serve:serve", "Serve the OpenAI API on this machine."),
     "pull": Entry("isthmus.cli.models:pull", "Fetch a model, or take in a GGUF file."),
     "list": Entry("isthmus.cli.models:list_models", "List the models that are here, and those on offer."),

@@ -5,6 +5,7 @@ A name is a file's name without ``.json``. It holds lower-case letters and digit
 folder, and fits any file system.
 """
 
+import re
 import unicodedata
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from isthmus.store.disk import storage_errors, write_atomically
 
 LONGEST_NAME = 50
 
+_AUTOMATIC = re.compile(r"\d{4}-\d\d-\d\d-\d{6}(-\d+)?", re.ASCII)
 _SUFFIX = ".json"
 _LONGEST_SLUG = 30
 
@@ -68,7 +70,7 @@ class SavedConversations:
         path = self._path(checked_name(name))
         with storage_errors(self.folder):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(conversation), indent=2))
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(conversation), indent=2) + b"\n")
 
     def remove(self, name: str) -> None:
         """Remove a conversation, if there is one of that name."""
@@ -127,6 +129,11 @@ def checked_name(text: str) -> str:
 def name_for_time(at: datetime) -> str:
     """A name that says when, in the person's own time zone: ``2026-03-14-150926``."""
     return at.astimezone().strftime("%Y-%m-%d-%H%M%S")
+
+
+def is_automatic(name: str) -> bool:
+    """Whether a name was made by `name_for_time`, so that any other says more."""
+    return _AUTOMATIC.fullmatch(name) is not None
 
 
 def name_for_question(question: str, at: datetime) -> str:

@@ -36,7 +36,7 @@ def serve(
     It listens on loopback; for any other address a key is needed first (isthmus key create NAME).
     """
     flags = {"model": model, "server.host": host, "server.port": port, "handoff.mode": handoff}
-    run(_serve(configuration.load(flags=flags)))
+    run(_serve(configuration.load(flags=flags)), fast=True)
 
 
 async def _serve(config: Configuration) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from isthmus.cli import console
 from isthmus.cli.progress import ProgressDisplay
+from isthmus.cli.spinner import spinning
 from isthmus.configuration import Configuration, Source
 from isthmus.engines.llama import LlamaEngine
 from isthmus.engines.runner import RunnerEngine
@@ -175,7 +176,8 @@ async def _prepare(home: Generator, settings: Settings) -> Engine:
 async def _load(home: Generator) -> None:
     """Start its worker, where it is one of ours; a runner loads when it is asked."""
     if isinstance(home, LlamaEngine):
-        await home.open()
+        with spinning(f"loading {home.model.name}"):
+            await home.open()
 
 
 def show_notice(notice: Notice) -> None:

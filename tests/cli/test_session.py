@@ -1,0 +1,180 @@
+import anyio
+import pytest
+
+from isthmus.cli import session
+from isthmus.cli.session import open_runtime, open_switchboard
+from isthmus.engines.llama import LlamaEngine
+from isthmus.errors import EngineError, LoadError, UnknownModel
+from isthmus.server import run_file
+from isthmus.server.run_file import RunFile
+from tests.cli.homes import PlayedModel, play, says
+from tests.conftest import TINY
+from tests.store.samples import gguf_bytes
+
+AWAY = {
+    "providers__big__base_url": "http://127.0.0.1:9/v1",
+    "providers__big__model": "large",
+    "handoff__provider": "big",
+}
+
+
+@pytest.fixture
+def models(monkeypatch):
+    first, second = PlayedModel("first", says("one")), PlayedModel("second", says("two"))
+    play(monkeypatch, first, second)
+    return first, second
+
+
+@pytest.fixture
+def on_board(settings):
+    """Runs a coroutine function with a switchboard."""
+
+    def run(work, **flags):
+        async def whole():
+            async with open_switchboard(settings(**({"model": "first"} | flags))) as switchboard:
+                return await work(switchboard)
+
+        return anyio.run(whole)
+
+    return run
+
+
+def test_a_runtime_is_closed_at_the_end(models, settings):
+    async def work():
+        async with open_runtime(settings(model="first")) as runtime:
+            return runtime.home.model.name, models[0].open
+
+    assert anyio.run(work) == ("first", True)
+    assert not models[0].open
+
+
+def test_another_model_takes_the_place_of_the_one_before(models, on_board):
+    async def work(switchboard):
+        await switchboard.change_model("second")
+        return switchboard.runtime().home, switchboard.settings.model, [each.open for each in models]
+
+    assert on_board(work) == (models[1], "second", [False, True])
+    assert not models[1].open
+
+
+def test_where_there_is_no_such_model_the_one_before_goes_on_undisturbed(models, on_board):
+    async def work(switchboard):
+        with pytest.raises(UnknownModel):
+            await switchboard.change_model("third")
+        return switchboard.runtime().home, switchboard.settings.model, models[0].open
+
+    assert on_board(work) == (models[0], "first", True)
+
+
+def loading(monkeypatch, load):
+    """Replace what loads the model ``second``."""
+
+    async def only_second(home):
+        if home.model.name == "second":
+            await load()
+
+    monkeypatch.setattr(session, "_load", only_second)
+
+
+def test_where_it_cannot_be_loaded_the_one_before_is_taken_back(models, on_board, monkeypatch):
+    async def fail():
+        assert [each.open for each in models] == [False, True], "there may not be memory for both"
+        raise LoadError("too large")
+
+    async def work(switchboard):
+        loading(monkeypatch, fail)
+        with pytest.raises(LoadError):
+            await switchboard.change_model("second")
+        return switchboard.runtime().home, switchboard.settings.model, [each.open for each in models]
+
+    assert on_board(work) == (models[0], "first", [True, False])
+
+
+def test_a_change_that_is_cancelled_is_taken_back(models, on_board, monkeypatch):
+    async def work(switchboard):
+        loading(monkeypatch, anyio.sleep_forever)
+        with anyio.move_on_after(0.05):
+            await switchboard.change_model("second")
+        return switchboard.runtime().home, [each.open for each in models]
+
+    assert on_board(work) == (models[0], [True, False])
+
+
+def test_where_there_is_no_way_back_either_it_says_so_and_another_model_helps(models, on_board, monkeypatch):
+    async def fail():
+        play(monkeypatch)
+        raise LoadError("too large")
+
+    async def work(switchboard):
+        loading(monkeypatch, fail)
+        with pytest.raises(UnknownModel):
+            await switchboard.change_model("second")
+        with pytest.raises(EngineError, match="no model is loaded"):
+            switchboard.runtime()
+        play(monkeypatch, models[0])
+        await switchboard.change_model("first")
+        return switchboard.runtime().home
+
+    assert on_board(work) is models[0]
+
+
+def test_a_mode_changes_rules_and_hosted_model_and_leaves_home_alone(models, on_board):
+    async def work(switchboard):
+        before = switchboard.runtime()
+        await switchboard.change_mode("auto")
+        after = switchboard.runtime()
+        await switchboard.change_mode("off")
+        last = switchboard.runtime()
+        assert before.home is after.home is last.home
+        return [(each.rules.mode, each.hosted is not None) for each in (before, after, last)]
+
+    assert on_board(work, **AWAY) == [("off", False), ("auto", True), ("off", False)]
+
+
+@pytest.mark.parametrize("switch", ["offline", "handoff__local_only"])
+def test_no_mode_gets_around_a_hard_switch(models, on_board, switch):
+    async def work(switchboard):
+        await switchboard.change_mode("always")
+        return switchboard.runtime().hosted
+
+    assert on_board(work, **AWAY, **{switch: True}) is None
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server that has the model ``first`` loaded and lets nothing out."""
+    run = RunFile(1, "127.0.0.1", 9, "key", "first", local_only=True, offline=False, mode="off")
+    monkeypatch.setattr(run_file, "read", lambda path: run)
+
+
+def test_no_mode_gets_around_a_servers_hard_switch(server, models, on_board):
+    async def work(switchboard):
+        await switchboard.change_mode("always")
+        runtime = switchboard.runtime()
+        return runtime.home in models, runtime.rules.local_only, runtime.hosted
+
+    assert on_board(work, **AWAY) == (False, True, None)
+
+
+def test_a_model_of_our_own_goes_by_our_own_rules(server, models, on_board):
+    async def work(switchboard):
+        await switchboard.change_model("second")
+        runtime = switchboard.runtime()
+        return runtime.home, runtime.rules.local_only, runtime.hosted is not None
+
+    assert on_board(work, **AWAY, handoff__mode="auto") == (models[1], False, True)
+
+
+def test_weights_that_no_engine_loads_leave_the_real_model_answering(tiny_home, tmp_path, on_board):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(gguf_bytes())
+
+    async def work(switchboard):
+        with pytest.raises(LoadError):
+            await switchboard.change_model(str(broken))
+        home = switchboard.runtime().home
+        assert isinstance(home, LlamaEngine)
+        await home.open()
+        return home.worker is not None and home.worker.alive
+
+    assert on_board(work, model=TINY)
