@@ -1,4 +1,4 @@
-"""A scripted upstream on loopback: it says exactly what a test wants a model's server to say, or to leave unsaid.
+"""A scripted upstream on loopback: it says, or leaves unsaid, exactly what a test wants of a model's server.
 
     with Upstream(status(429, {"error": {"message": "slow down"}}), answer("Paris.")) as upstream:
         ...  # the first request is refused, all that follow are answered
@@ -109,9 +109,7 @@ class Upstream:
                     break
         self._open.discard(task)
 
-    async def _give(
-        self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> bool:
+    async def _give(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Play a reply; return whether the connection can carry another request."""
         gone = asyncio.ensure_future(_hung_up(reader))
         play = asyncio.ensure_future(_play(reply, writer))
@@ -167,7 +165,11 @@ async def _hung_up(reader: asyncio.StreamReader) -> None:
 
 
 def status(
-    code: int, body: Any = None, headers: dict[str, str] | None = None, *, media_type: str = "application/json"
+    code: int,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    *,
+    media_type: str = "application/json",
 ) -> Reply:
     """A whole answer with a length; ``body`` is text, or becomes JSON."""
     payload = (body if isinstance(body, str) else json.dumps(body)).encode()
@@ -217,5 +219,8 @@ def piece(content: bytes) -> bytes:
 
 
 def _head(code: int, fields: dict[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {code} {HTTPStatus(code).phrase}", *(f"{name}: {text}" for name, text in fields.items())]
+    lines = [
+        f"HTTP/1.1 {code} {HTTPStatus(code).phrase}",
+        *(f"{name}: {text}" for name, text in fields.items()),
+    ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"

@@ -12,7 +12,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
@@ -20,7 +21,7 @@ from msgspec import Struct
 
 from isthmus.errors import SettingsError
 from isthmus.naming import closest
-from isthmus.settings import LOOPBACK, ProviderSettings, Secret, Settings
+from isthmus.settings import ProviderSettings, Secret, Settings, is_loopback, without_credentials
 
 FILE_NAME = "isthmus.toml"
 PREFIX = "ISTHMUS_"
@@ -72,8 +73,8 @@ def load(
         user: The user's settings file.
 
     Raises:
-        SettingsError: A file that isn't TOML (with its line), an unknown name, a value out of range, a
-            provider that doesn't exist.
+        SettingsError: A file that isn't TOML (with its line), an unknown name, a value out of range (in
+            any layer, overridden or not), a provider that doesn't exist.
     """
     environ = os.environ if environ is None else environ
     files = [f for f in (user or user_file(), (folder or Path.cwd()) / FILE_NAME) if f.is_file()]
@@ -87,21 +88,24 @@ def load(
     sources: dict[str, Source] = {}
     for layer in layers:
         for name, (value, source) in layer.items():
+            checked = _checked(name, value, source)
             if name in HARD_SWITCHES and _lookup(merged, name) is True:
                 continue
-            _assign(merged, name, value)
+            _assign(merged, name, checked)
             sources[name] = source
-    merged.setdefault("home", platformdirs.user_data_dir("isthmus", appauthor=False))
-    merged["home"] = str(Path(str(merged["home"])).expanduser().absolute())
+    merged["home"] = _absolute(
+        merged.get("home") or platformdirs.user_data_dir("isthmus", appauthor=False), sources
+    )
+    for name, provider in merged.get("providers", {}).items():
+        if "base_url" not in provider:
+            raise SettingsError(
+                f"providers.{name} has no base_url",
+                hint=f'add base_url = "https://..." to [providers.{name}]',
+            )
 
-    settings = _convert(merged, sources)
+    settings = msgspec.convert(merged, Settings)
     _check(settings, sources)
-    keys = {
-        name: Secret(environ[each.key_env].strip())
-        for name, each in settings.providers.items()
-        if each.key_env and environ.get(each.key_env, "").strip()
-    }
-    return Configuration(settings, sources, tuple(files), keys)
+    return Configuration(settings, sources, tuple(files), dict(_keys(settings, environ)))
 
 
 def leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
@@ -129,15 +133,17 @@ def _read_file(file: Path) -> _Layer:
         where = f"(at line {len(text.splitlines())}, the last)"
         message = _lower(str(error)).replace("(at end of document)", where)
         raise SettingsError(f"{file} is not valid TOML: {message}", hint=f"edit {file}") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{file} can't be read: {error}") from error
     layer: _Layer = {}
+    lines = _lines(text)
     for path, value in _flatten(tree, ()):
-        if any("." in part for part in path):
+        source = Source("file", str(file), lines.get(path))
+        if not all(re.fullmatch(r"[\w-]+", part) for part in path):
             raise SettingsError(
-                f"{file}:{_line_of(text, path)}: names of settings and providers hold no dots"
+                f"{source}: names of settings and providers hold letters, digits, _ and - only"
             )
-        layer[".".join(path)] = (value, Source("file", str(file), _line_of(text, path)))
+        layer[".".join(path)] = (value, source)
     return layer
 
 
@@ -179,24 +185,77 @@ def _from_text(name: str, value: str) -> Any:
 # ---------------------------------------------------------------- checking
 
 
-def _convert(merged: dict[str, Any], sources: dict[str, Source]) -> Settings:
+def _checked(name: str, value: Any, source: Source) -> Any:
+    """A value as the type that its name calls for."""
+    kind = _kind(name)
+    if kind is None:
+        near = _nearest(name)
+        raise SettingsError(
+            f"{source}: {name} is not a setting",
+            hint=f"did you mean {near}?" if near else "isthmus config show",
+        )
+    if _is_table(kind):
+        if value != {}:
+            raise SettingsError(
+                f"{source}: {name} is a table, so it has no value of its own", hint=f"[{name}]"
+            )
+        return value
     try:
-        return msgspec.convert(merged, Settings, strict=False)
+        return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$")
-        path = where.rstrip("`").lstrip(".").replace("[...]", "")
-        unknown = re.search(r"unknown field `(.*)`", message)
-        if unknown:
-            path = f"{path}.{unknown[1]}" if path else unknown[1]
-        source = next((s for name, s in sources.items() if name == path or name.startswith(path + ".")), None)
-        at = f"{source}: " if source else ""
-        if unknown:
-            near = closest(path, [name for name, _ in leaves(Settings())])
-            raise SettingsError(
-                f"{at}{path} is not a setting",
-                hint=f"did you mean {near}?" if near else "isthmus config show",
-            ) from error
-        raise SettingsError(f"{at}{path}: {_lower(message)}") from error
+        place = name + where.rstrip("`")
+        if choices := _choices(kind):
+            raise SettingsError(f"{source}: {place}: {value!r} is not one of {', '.join(choices)}") from error
+        raise SettingsError(f"{source}: {place}: {_lower(message).replace(' | null', '')}") from error
+
+
+def _kind(name: str) -> Any:
+    """The type that a dotted name calls for; None where nothing goes by that name."""
+    kind: Any = Settings
+    for part in name.split("."):
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif _is_table(kind):
+            kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(part)
+        else:
+            return None
+    return kind
+
+
+def _is_table(kind: Any) -> bool:
+    return get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Struct))
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """The words of a closed set."""
+    if kind is bool:
+        return ("true", "false")
+    return next((get_args(arm) for arm in (kind, *get_args(kind)) if get_origin(arm) is Literal), ())
+
+
+def _nearest(misspelt: str) -> str | None:
+    """The setting that may have been meant: the same name in its table, or the most similar one."""
+    names = [name for name, _ in leaves(Settings())]
+    above, _, last = misspelt.rpartition(".")
+    if above.startswith("providers."):
+        names += [f"{above}.{field}" for field in ProviderSettings.__struct_fields__]
+    return next((name for name in names if name.endswith("." + last)), None) or closest(misspelt, names)
+
+
+def _absolute(home: str, sources: dict[str, Source]) -> str:
+    try:
+        return str(Path(home).expanduser().absolute())
+    except RuntimeError as error:
+        raise SettingsError(f"{sources['home']}: home: {_lower(str(error)).rstrip('.')}") from error
+
+
+def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, Secret]]:
+    for name, provider in settings.providers.items():
+        if provider.key_env and (key := environ.get(provider.key_env, "").strip()):
+            if not (key.isascii() and key.isprintable()):
+                raise SettingsError(f"{provider.key_env} holds characters that no key holds")
+            yield name, Secret(key)
 
 
 def _check(settings: Settings, sources: dict[str, Source]) -> None:
@@ -208,21 +267,23 @@ def _check(settings: Settings, sources: dict[str, Source]) -> None:
         )
     if handoff.provider and settings.providers[handoff.provider].local:
         raise SettingsError(
-            f"provider {handoff.provider!r} is declared local, so nothing can be handed off to it",
+            f"{sources['handoff.provider']}: provider {handoff.provider!r} is declared local, "
+            "so nothing can be handed off to it",
             hint=f'model = "{handoff.provider}" makes it the local model',
         )
     for name, value in leaves(settings):
         if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):
             raise SettingsError(f"{sources[name]}: {name} is an amount of dollars, so it can't be {value}")
     for name, provider in settings.providers.items():
-        _check_provider(name, provider, settings.local_hosts)
+        where = f"{sources[f'providers.{name}.base_url']}: providers.{name}"
+        _check_provider(where, provider, settings.local_hosts)
 
 
-def _check_provider(name: str, provider: ProviderSettings, local_hosts: tuple[str, ...]) -> None:
-    where = f"providers.{name}"
-    if not re.match(r"https?://[^/]+", provider.base_url) or not provider.host:
-        raise SettingsError(f"{where}.base_url {provider.base_url!r} is not an http or https address")
-    loopback = provider.host in LOOPBACK or provider.host.startswith("127.")
+def _check_provider(where: str, provider: ProviderSettings, local_hosts: tuple[str, ...]) -> None:
+    if not _is_address(provider.base_url):
+        shown = without_credentials(provider.base_url)
+        raise SettingsError(f"{where}.base_url {shown!r} is not an http or https address")
+    loopback = is_loopback(provider.host)
     if provider.local and not loopback and provider.host not in local_hosts:
         raise SettingsError(
             f"{where} is declared local, but {provider.host} is another machine",
@@ -239,12 +300,21 @@ def _check_provider(name: str, provider: ProviderSettings, local_hosts: tuple[st
         )
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return url.startswith(("http://", "https://")) and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 # ---------------------------------------------------------------- trees and lines
 
 
 def _flatten(tree: Mapping[str, Any], above: Path_) -> Iterator[tuple[Path_, Any]]:
+    """The leaves of a tree; an empty table is one."""
     for key, value in tree.items():
-        if isinstance(value, dict):
+        if value and isinstance(value, dict):
             yield from _flatten(cast("dict[str, Any]", value), (*above, key))
         else:
             yield (*above, key), value
@@ -266,29 +336,42 @@ def _lookup(tree: Mapping[str, Any], name: str) -> Any:
     node: Any = tree
     for part in name.split("."):
         node = cast("dict[str, Any]", node).get(part) if isinstance(node, dict) else None
-    return str(node).lower() in ("true", "1") if isinstance(node, str) else node
+    return node
 
 
 def _assign(tree: dict[str, Any], name: str, value: Any) -> None:
     *above, last = name.split(".")
     for part in above:
-        if not isinstance(tree.get(part), dict):
-            tree[part] = {}
-        tree = tree[part]
-    tree[last] = value
+        tree = tree.setdefault(part, {})
+    if value == {}:
+        tree.setdefault(last, {})  # an empty table takes nothing from the layers below
+    else:
+        tree[last] = value
 
 
-def _line_of(text: str, path: Path_) -> int | None:
-    """The line on which a file sets ``path``: its key under the nearest table header."""
+def _lines(text: str) -> dict[Path_, int]:
+    """The line on which each value of a TOML text begins.
+
+    tomllib doesn't tell, so each statement is parsed once more, by itself: one that isn't whole goes on in
+    the next line.
+    """
+    found: dict[Path_, int] = {}
     table: Path_ = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\[?([^\]]+)\]", line):
-            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            full = (*table, *(part.strip("\"'") for part in key[1].split(".")))
-            if path[: len(full)] == full:
-                return number
-    return None
+    statement, begun = "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        statement += line + "\n"
+        try:
+            tree = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue
+        if statement.lstrip().startswith("["):
+            table = next(_flatten(tree, ()))[0]
+            found.setdefault(table, begun)
+        else:
+            for path, _ in _flatten(tree, table):
+                found.setdefault(path, begun)
+        statement, begun = "", number + 1
+    return found
 
 
 def _lower(message: str) -> str:

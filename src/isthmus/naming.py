@@ -34,7 +34,10 @@ class ModelRef(Struct, frozen=True):
     @property
     def path(self) -> Path:
         """The file that a reference of kind ``path`` points to."""
-        return Path(self.value).expanduser()
+        try:
+            return Path(self.value).expanduser()
+        except RuntimeError:  # ~nobody: there is no such file, as whoever opens it will say
+            return Path(self.value)
 
     def __str__(self) -> str:
         return f"{self.value}/{self.model}" if self.model else self.value

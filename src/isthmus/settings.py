@@ -4,7 +4,9 @@ This module says what can be set and what it means; `isthmus.configuration` find
 A unit is part of a name where it is not obvious (``_s`` seconds, ``_usd`` dollars).
 """
 
+import re
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -19,6 +21,19 @@ Seconds = Annotated[float, Meta(gt=0)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def without_credentials(text: str) -> str:
+    """An address as it may be shown: without the user and password that it may hold."""
+    return re.sub(r"(?<=://)[^/?#'\"\s]*@", "***@", text)
 
 
 class Secret:
@@ -122,6 +137,9 @@ class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def host(self) -> str:
         """The host name or address in ``base_url``."""
         return urlsplit(self.base_url).hostname or ""
+
+    def __repr__(self) -> str:
+        return without_credentials(super().__repr__())
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from isthmus.errors import (
 )
 from isthmus.generator import EventStream
 from isthmus.messages import GenerationRequest, ModelInfo
-from isthmus.settings import ProviderSettings, Secret
+from isthmus.settings import ProviderSettings, Secret, without_credentials
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.wire.chat_request import Dialect, render_chat
 
@@ -77,22 +77,29 @@ class HostedProvider:
         await self._client.close()
 
     def _judge(self, error: UpstreamError) -> ProviderError:
-        name = self.name
+        name, message = self.name, error.message
         match error.kind:
             case "rejected" if error.status in (401, 403):
                 variable = self._settings.key_env
                 hint = f"check the key in {variable}" if variable else f"set providers.{name}.key_env"
-                return ProviderRejected(f"{name} doesn't accept the key: {error.message}", hint=hint)
+                return ProviderRejected(f"{name} doesn't accept the key: {message}", hint=hint)
+            case "rejected" if error.status == 404:
+                hint = f"check providers.{name}.model and providers.{name}.base_url"
+                return ProviderRejected(f"{name} doesn't know {self._info.name!r}: {message}", hint=hint)
             case "rejected":
-                return ProviderRejected(f"{name} refuses the request: {error.message}")
+                return ProviderRejected(f"{name} refuses the request: {message}")
             case "cut":
-                return ProviderCut(f"{name} stopped in the middle of its answer: {error.message}")
+                return ProviderCut(f"{name} stopped in the middle of its answer: {message}")
             case "unreachable":
-                address = self._settings.base_url
-                return ProviderUnreachable(f"{name} at {address} can't be reached: {error.message}")
+                address = without_credentials(self._settings.base_url)
+                hint = f"check the network and providers.{name}.base_url"
+                return ProviderUnreachable(f"{name} at {address} can't be reached: {message}", hint=hint)
             case "timeout":
-                return ProviderTimeout(f"{name} took too long: {error.message}")
+                hint = f"raise providers.{name}.first_byte_timeout_s or stall_timeout_s"
+                return ProviderTimeout(f"{name} took too long: {message}", hint=hint)
             case "overloaded":
-                return ProviderFailed(f"{name} is overloaded: {error.message}")
+                seconds = error.retry_after_s
+                hint = None if seconds is None else f"ask again in {seconds:.0f} s"
+                return ProviderFailed(f"{name} is overloaded: {message}", hint=hint)
             case "failed":
-                return ProviderFailed(f"{name} failed: {error.message}")
+                return ProviderFailed(f"{name} failed: {message}")

@@ -204,7 +204,7 @@ def _translated(key: Secret | None) -> Generator[None]:
     except aiohttp.ClientResponseError:
         # Cut off from its cause, which holds the request's headers, and so the key.
         raise UpstreamError("failed", "it doesn't speak HTTP as it should") from None
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UpstreamError("failed", f"it sent something that is not its API's JSON ({error})") from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise UpstreamError("unreachable", _reason(error)) from error

@@ -71,8 +71,8 @@ class _CompletionDetails(Struct):
 
 
 class _Usage(Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
 
@@ -89,7 +89,7 @@ class _Error(Struct):
 
 
 class _Chunk(Struct):
-    choices: list[_Choice] = []
+    choices: list[_Choice] | None = None
     usage: _Usage | None = None
     timings: _Timings | None = None
     error: _Error | str | None = None
@@ -102,6 +102,9 @@ _FINISH: dict[str, FinishReason] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
+
+_BROKEN = frozenset({"abort", "error", "insufficient_system_resource"})
+"""How servers say that they gave up in the middle: an answer that ends so isn't whole."""
 
 
 class StreamError(Exception):
@@ -124,23 +127,25 @@ class ChunkReader:
     @property
     def whole(self) -> bool:
         """Whether every choice has said why it ended."""
-        return len(self._reasons) >= self._expected
+        return self._reasons.keys() >= set(range(self._expected))
 
     def read(self, payload: bytes) -> Iterator[Event]:
         """The events of one chunk.
 
         Raises:
-            StreamError: The chunk is an error.
+            StreamError: The chunk is an error, or says that the upstream gave up.
             msgspec.MsgspecError: The chunk is not one.
         """
         chunk = self._decoder.decode(payload)
         if chunk.error is not None:
             raise StreamError(chunk.error if isinstance(chunk.error, str) else chunk.error.message)
-        for choice in chunk.choices:
+        for choice in chunk.choices or ():
             if choice.logprobs and choice.logprobs.content:
                 yield TokenScores(tuple(_score(each) for each in choice.logprobs.content), choice.index)
             if choice.delta:
                 yield from _deltas(choice.delta, choice.index)
+            if choice.finish_reason in _BROKEN:
+                raise StreamError(f"it broke off ({choice.finish_reason})")
             if choice.finish_reason:
                 self._reasons[choice.index] = _FINISH.get(choice.finish_reason, "stop")
         if chunk.usage:
@@ -181,8 +186,8 @@ def _score(each: _Logprob) -> TokenScore:
 def _read_usage(usage: _Usage) -> Usage:
     prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
     return Usage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
+        prompt_tokens=usage.prompt_tokens or 0,
+        completion_tokens=usage.completion_tokens or 0,
         reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
         cached_tokens=(prompt.cached_tokens or 0) if prompt else 0,
     )

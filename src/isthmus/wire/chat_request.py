@@ -1,7 +1,8 @@
 """Chat Completions requests: JSON to `GenerationRequest` for the server, and back for what it calls."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,6 +25,9 @@ Dialect: TypeAlias = Literal["llama", "runner", "hosted", "openai"]
 """Who is called: our own worker, a person's local runner, a hosted model, OpenAI itself."""
 
 MAX_TOP_LOGPROBS = 20
+
+_Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_NamedChoice: TypeAlias = Literal["auto", "none", "required"]
 
 # ---------------------------------------------------------------- shapes, as OpenAI publishes them
 
@@ -88,21 +92,21 @@ class _ChatRequest(Struct):
     model: str | None = None
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    max_tokens: Annotated[int, Meta(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
+    max_tokens: _Tokens | None = None
+    max_completion_tokens: _Tokens | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     stop: str | list[str] | None = None
     presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
-    logit_bias: dict[str, float] | None = None
+    logit_bias: dict[str, int | float] | None = None
     n: Annotated[int, Meta(ge=1, le=16)] | None = None
     reasoning_effort: Effort | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=MAX_TOP_LOGPROBS)] | None = None
     tools: list[_Tool] | None = None
-    tool_choice: Literal["auto", "none", "required"] | dict[str, Any] | None = None
+    tool_choice: _NamedChoice | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None
     isthmus: _Isthmus | None = None
@@ -111,6 +115,15 @@ class _ChatRequest(Struct):
     metadata: dict[str, Any] | None = None
     store: bool | None = None
 
+
+_WORDS: Mapping[str, Any] = {
+    "role": Role,
+    "type": Literal["function"],
+    "reasoning_effort": Effort,
+    "tool_choice": _NamedChoice,
+    "handoff": HandoffMode,
+}
+"""The closed sets, by the name of the parameter."""
 
 _KNOWN = frozenset(_ChatRequest.__struct_fields__)
 _DECODER = msgspec.json.Decoder(_ChatRequest)
@@ -140,10 +153,7 @@ def parse_chat(body: bytes) -> ChatCall:
         asked = _DECODER.decode(body)
         ignored = tuple(sorted(_KEYS.decode(body).keys() - _KNOWN))
     except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
-        param = where.rstrip("`").lstrip(".").replace("[...]", "") or None
-        text = message[:1].lower() + message[1:]
-        raise RequestError(f"{param}: {text}" if param else text, param=param) from error
+        raise _misfit(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"the body is not valid JSON: {error}") from error
     request = GenerationRequest(
@@ -177,10 +187,33 @@ def parse_chat(body: bytes) -> ChatCall:
     )
 
 
+_WORD = re.compile(r"Invalid enum value (.*)", re.DOTALL)
+_FIELD = re.compile(r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
+_FIELD_FAULTS = {"missing required": "required", "contains unknown": "not a parameter"}
+
+
+def _misfit(error: str) -> RequestError:
+    """What msgspec says doesn't fit, by the name of its parameter."""
+    text, mark, where = error.rpartition(" - at `$")
+    if not mark:
+        text, where = error, ""
+    param = where.rstrip("`").lstrip(".").replace("[...]", "")
+    if field := _FIELD.fullmatch(text):
+        param = f"{param}.{field['name']}".lstrip(".")
+        return RequestError(f"{param} is {_FIELD_FAULTS[field['fault']]}", param=param)
+    if value := _WORD.fullmatch(text):
+        words = ", ".join(get_args(_WORDS[param.rpartition(".")[2]]))
+        return RequestError(f"{param}: {value[1]} is not one of {words}", param=param)
+    told = text[:1].lower() + text[1:]
+    return RequestError(f"{param}: {told}" if param else f"the body: {told}", param=param or None)
+
+
 def _message(asked: _Message, number: int) -> Message:
     content: str | tuple[Part, ...]
     if isinstance(asked.content, list):
-        content = tuple(_part(part, f"messages[{number}].content") for part in asked.content)
+        content = tuple(
+            _part(part, f"messages[{number}].content[{place}]") for place, part in enumerate(asked.content)
+        )
     else:
         content = asked.content or ""
     calls = asked.tool_calls or []
@@ -208,7 +241,11 @@ def _part(part: _ContentPart, param: str) -> Part:
 
 
 def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> bytes:
-    """The body of a streaming call upstream; parameters that were not given are not sent."""
+    """The body of a streaming call upstream; parameters that were not given are not sent.
+
+    Raises:
+        RequestError: A schema in it is nested too deeply.
+    """
     body: dict[str, Any] = {
         "model": model,
         "messages": [_render_message(m, dialect) for m in request.messages],
@@ -237,7 +274,10 @@ def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> byt
         body |= {"logprobs": True, "top_logprobs": max(request.top_logprobs, least)}
     if request.effort is not None:
         body |= _render_effort(request.effort, dialect)
-    return _ENCODER.encode(body)
+    try:
+        return _ENCODER.encode(body)
+    except RecursionError as error:
+        raise RequestError("the request is nested too deeply to be passed on") from error
 
 
 def _render_effort(effort: Effort, dialect: Dialect) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class ChunkWriter:
         self._encoder = msgspec.json.Encoder()
         self._base = {"id": id_, "object": "chat.completion.chunk", "created": created, "model": model}
         self._include_usage = include_usage
-        self._scores: dict[int, Sequence[TokenScore]] = {}
+        self._scores: dict[int, Sequence[TokenScore]] = {}  # of the choice's next chunk
         # The common chunk, one token of text, is cut from a template instead of built from dicts.
         head = self._encoder.encode(self._base)[:-1]
         self._text_head = head + b',"choices":[{"index":0,"delta":{"content":'
@@ -86,25 +86,21 @@ class ChunkWriter:
     def render(self, event: Event) -> bytes | None:
         """The chunk for an event, or None if the API has no word for it."""
         match event:
+            case TextDelta(text, 0) if 0 not in self._scores:
+                return self._text_head + self._encoder.encode(text) + self._text_tail
             case TextDelta(text, index):
-                scores = self._scores.pop(index, None)
-                if index == 0 and scores is None:
-                    return self._text_head + self._encoder.encode(text) + self._text_tail
-                return self._encode([self._choice(index, {"content": text}, scores)])
+                return self._encode([self._choice(index, {"content": text})])
             case ReasoningDelta(text, index):
-                scores = self._scores.pop(index, None)
-                return self._encode(
-                    [self._choice(index, {"reasoning": text, "reasoning_content": text}, scores)]
-                )
+                return self._encode([self._choice(index, {"reasoning": text, "reasoning_content": text})])
             case ToolCallDelta(index=index):
                 return self._encode([self._choice(index, {"tool_calls": [_render_call_delta(event)]})])
             case TokenScores(tokens, index):
-                self._scores[index] = tokens
+                self._scores[index] = (*self._scores.get(index, ()), *tokens)
                 return None
             case Notice(code, text, hint):
                 return self._encode([], isthmus={"notice": {"code": code, "text": text, "hint": hint}})
             case Finish(reason=reason, index=index):
-                return self._encode([self._choice(index, {}, finish=reason)])
+                return self._encode([self._choice(index, {}, reason)])
             case _:
                 return None
 
@@ -118,12 +114,9 @@ class ChunkWriter:
         return self._encode([], **extra)
 
     def _choice(
-        self,
-        index: int,
-        delta: dict[str, Any],
-        scores: Sequence[TokenScore] | None = None,
-        finish: FinishReason | None = None,
+        self, index: int, delta: dict[str, Any], finish: FinishReason | None = None
     ) -> dict[str, Any]:
+        scores = self._scores.pop(index, None)
         logprobs = None if scores is None else {"content": render_logprobs(scores)}
         return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
 

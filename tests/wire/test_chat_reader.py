@@ -1,0 +1,206 @@
+import json
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.messages import (
+    Finish,
+    ReasoningDelta,
+    TextDelta,
+    Timings,
+    TokenScore,
+    TokenScores,
+    ToolCallDelta,
+    Usage,
+)
+from isthmus.wire.chat_reader import ChunkReader, StreamError
+
+
+def choice(delta: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, **more}]}
+
+
+def read(*chunks: Any, choices: int = 1) -> list[Any]:
+    reader = ChunkReader(choices)
+    return [event for chunk in chunks for event in reader.read(json.dumps(chunk).encode())]
+
+
+def finish(*chunks: Any, choices: int = 1) -> list[Finish]:
+    reader = ChunkReader(choices)
+    for chunk in chunks:
+        list(reader.read(json.dumps(chunk).encode()))
+    return list(reader.finish())
+
+
+@pytest.mark.parametrize(
+    ("chunk", "events"),
+    [
+        (choice({"content": "Grüße"}), [TextDelta("Grüße")]),
+        (choice({"content": "", "role": "assistant"}), []),
+        (choice({"content": None, "reasoning_content": "hm"}), [ReasoningDelta("hm")]),
+        (choice({"reasoning": "hm"}), [ReasoningDelta("hm")]),
+        (choice({"reasoning": "hm", "reasoning_content": "hm"}), [ReasoningDelta("hm")]),
+        (choice({"reasoning_content": "hm", "content": "so"}), [ReasoningDelta("hm"), TextDelta("so")]),
+        (choice({"refusal": "no"}), [TextDelta("no")]),
+        ({"choices": [{"index": 2, "delta": {"content": "x"}}]}, [TextDelta("x", 2)]),
+        (choice(None), []),
+        (choice({}), []),
+        ({"choices": []}, []),
+        ({"choices": None}, []),
+        ({}, []),
+        ({"prompt_filter_results": [], "x": {"y": 1}}, []),
+    ],
+    ids=str,
+)
+def test_a_chunk_becomes_events(chunk, events):
+    assert read(chunk) == events
+
+
+def test_tool_calls_come_in_pieces():
+    def call(**fields):
+        return choice({"tool_calls": [fields]})
+
+    assert read(
+        call(index=1, id="c1", type="function", function={"name": "add", "arguments": ""}),
+        call(index=1, function={"arguments": '{"a":'}),
+        call(index=1, function={"arguments": None}),
+        call(id="c2"),
+    ) == [
+        ToolCallDelta(1, "c1", "add", ""),
+        ToolCallDelta(1, None, None, '{"a":'),
+        ToolCallDelta(1, None, None, ""),
+        ToolCallDelta(0, "c2", None, ""),
+    ]
+
+
+def test_scores_come_before_the_text_that_they_are_of():
+    rivals = [{"token": "Paris", "logprob": -0.1, "bytes": [80]}, {"token": "Lyon", "logprob": -3}]
+    content = [
+        {"token": "Paris", "logprob": -0.1, "bytes": None, "top_logprobs": rivals},
+        {"token": ".", "logprob": -1},
+    ]
+    assert read(choice({"content": "Paris."}, logprobs={"content": content})) == [
+        TokenScores((TokenScore("Paris", -0.1, (("Paris", -0.1), ("Lyon", -3.0))), TokenScore(".", -1.0))),
+        TextDelta("Paris."),
+    ]
+    assert read(choice({"content": "x"}, logprobs={"content": None})) == [TextDelta("x")]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("stop", "stop"),
+        ("length", "length"),
+        ("tool_calls", "tool_calls"),
+        ("function_call", "tool_calls"),
+        ("content_filter", "content_filter"),
+        ("eos_token", "stop"),
+    ],
+)
+def test_why_it_ended(said, reason):
+    assert finish(choice({"content": "x"}), choice({}, finish_reason=said)) == [Finish(reason)]
+
+
+@pytest.mark.parametrize("said", ["error", "abort", "insufficient_system_resource"])
+def test_an_upstream_that_gave_up_did_not_finish(said):
+    with pytest.raises(StreamError, match=said):
+        read(choice({"content": "x"}), choice({}, finish_reason=said))
+
+
+USAGE = {
+    "prompt_tokens": 10,
+    "completion_tokens": 5,
+    "total_tokens": 15,
+    "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 3},
+}
+
+
+@pytest.mark.parametrize(
+    ("chunk", "usage"),
+    [
+        ({"usage": USAGE}, Usage(10, 5, 3, 4)),
+        ({"usage": {"prompt_tokens": 10, "completion_tokens": 5}}, Usage(10, 5)),
+        ({"usage": USAGE | {"prompt_tokens_details": None, "completion_tokens_details": {}}}, Usage(10, 5)),
+        ({"usage": {"prompt_tokens": 10, "completion_tokens": None}}, Usage(10, 0)),
+        ({"usage": None}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_usage_comes_last_or_not_at_all(chunk, usage):
+    assert finish(choice({}, finish_reason="stop"), chunk) == [Finish("stop", usage)]
+
+
+def test_timings_of_our_own_worker():
+    timings = {"prompt_ms": 250, "predicted_per_second": 40.5, "prompt_n": 7}
+    assert finish(choice({}, finish_reason="stop"), {"timings": timings}) == [
+        Finish("stop", timings=Timings(prompt_s=0.25, tokens_per_s=40.5))
+    ]
+
+
+def test_each_choice_finishes_and_the_last_one_carries_the_usage():
+    def ended(index, reason):
+        return {"choices": [{"index": index, "delta": {}, "finish_reason": reason}]}
+
+    assert finish(ended(1, "length"), ended(0, "stop"), {"usage": USAGE}, choices=2) == [
+        Finish("stop", index=0),
+        Finish("length", Usage(10, 5, 3, 4), index=1),
+    ]
+
+
+def test_an_answer_is_whole_when_every_choice_has_ended():
+    reader = ChunkReader(2)
+    wholes = [reader.whole]
+    for index in (1, 0):
+        chunk = {"choices": [{"index": index, "delta": {"content": "x"}, "finish_reason": "stop"}]}
+        list(reader.read(json.dumps(chunk).encode()))
+        wholes.append(reader.whole)
+    assert wholes == [False, False, True]
+
+
+def test_a_choice_that_nobody_asked_for_makes_nothing_whole():
+    reader = ChunkReader(1)
+    list(reader.read(b'{"choices": [{"index": 1, "finish_reason": "stop"}]}'))
+    assert not reader.whole
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        ({"message": "overloaded", "type": "server_error", "code": None}, "overloaded"),
+        ({"message": "overloaded", "code": 529, "metadata": {}}, "overloaded"),
+        ("overloaded", "overloaded"),
+        ({"code": "x"}, ""),
+    ],
+    ids=str,
+)
+def test_an_error_in_the_stream(error, text):
+    with pytest.raises(StreamError) as caught:
+        read({"error": error, "choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]})
+    assert str(caught.value) == text
+
+
+@given(
+    st.binary(max_size=60)
+    | st.builds(
+        lambda value: json.dumps(value).encode(),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["choices", "delta", "content", "usage", "error", "index"]), inner
+                )
+            ),
+            max_leaves=8,
+        ),
+    )
+)
+def test_what_is_no_chunk_is_told_apart(payload):
+    with suppress(StreamError, msgspec.MsgspecError, UnicodeDecodeError):
+        list(ChunkReader().read(payload))
