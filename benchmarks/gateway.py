@@ -19,9 +19,24 @@ from benchmarks.served import isthmus_serve
 from isthmus.settings import EngineSettings
 
 MAX_TOKENS = 64
-TOPICS = (
-    "rain trains bread rivers clocks maps tea bridges salt wool lamps seeds tides ink glass bells".split()
-)
+TOPICS = [
+    "rain",
+    "trains",
+    "bread",
+    "rivers",
+    "clocks",
+    "maps",
+    "tea",
+    "bridges",
+    "salt",
+    "wool",
+    "lamps",
+    "seeds",
+    "tides",
+    "ink",
+    "glass",
+    "bells",
+]
 
 
 def prompts(seed, count):
@@ -72,12 +87,13 @@ async def round_of(url, clients, texts):
 async def compare(ours, peer, clients, rounds, requests):
     """Alternating rounds at one number of clients."""
     rates, firsts = {"isthmus": [], "peer": []}, {"isthmus": [], "peer": []}
-    await round_of(ours, clients, prompts(0, clients))
-    await round_of(peer, clients, prompts(0, clients))
+    seed = 1000 * clients
+    await round_of(ours, clients, prompts(seed, clients))
+    await round_of(peer, clients, prompts(seed, clients))
     for number in range(rounds):
         order = [("isthmus", ours), ("peer", peer)]
         for name, url in order if number % 2 == 0 else reversed(order):
-            rate, first = await round_of(url, clients, prompts(number + 1, requests))
+            rate, first = await round_of(url, clients, prompts(seed + number + 1, requests))
             rates[name].append(rate)
             firsts[name].extend(first)
         print(
@@ -118,6 +134,6 @@ def measure(model, home, rounds):
     ):
         result["rows"] = [
             asyncio.run(compare(run.base_url, peer, clients, rounds, requests))
-            for clients, requests in ((1, 6), (8, 24))
+            for clients, requests in ((1, 6), (8, 16))
         ]
     save("gateway", result)

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Engine, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import Engine, RowMapping, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from isthmus.errors import UsageError
@@ -46,6 +46,7 @@ class KeyInfo(Struct, frozen=True):
 
 _INFO = tuple(keys.c[name] for name in KeyInfo.__struct_fields__)
 _ACTIVE_DIGESTS = select(keys.c.sha256).where(keys.c.prefix == bindparam("prefix"), keys.c.revoked.is_(None))
+_FIRST_ACTIVE = select(keys.c.name).where(keys.c.revoked.is_(None)).limit(1)
 
 
 class Keys:
@@ -60,6 +61,7 @@ class Keys:
         self._engine = engine
         self._now = now
         self._active_digests = str(_ACTIVE_DIGESTS.compile(engine))
+        self._first_active = str(_FIRST_ACTIVE.compile(engine, compile_kwargs={"literal_binds": True}))
         self._known: dict[str, KeyInfo] = {}
 
     def create(self, name: str, *, scopes: Sequence[Scope] = ("infer",)) -> tuple[KeyInfo, Secret]:
@@ -124,19 +126,19 @@ class Keys:
         return self._describe(digest) if any(matches) else None
 
     def any_active(self) -> bool:
-        """Whether there is a key that opens anything."""
-        with reading(self._engine) as connection:
-            return bool(connection.scalar(select(func.count()).where(keys.c.revoked.is_(None))))
+        """Whether there is a key that opens anything; as cheap as `verify`."""
+        return bool(self._column(self._first_active))
 
     def _active(self, prefix: str) -> Sequence[str]:
-        """The digests of the keys in force that begin so, as the database has them now.
+        """The digests of the keys in force that begin so, as the database has them now."""
+        return self._column(self._active_digests, prefix)
 
-        Asked of the driver itself: that takes a sixth of the time that a `Connection` takes.
-        """
+    def _column(self, query: str, *values: str) -> Sequence[str]:
+        """What a query finds, asked of the driver itself: a sixth of the time that a `Connection` takes."""
         with explained(self._engine), closing(self._engine.raw_connection()) as connection:
             cursor = connection.cursor()
-            cursor.execute(self._active_digests, (prefix,))
-            return [digest for (digest,) in cursor.fetchall()]
+            cursor.execute(query, values)
+            return [value for (value,) in cursor.fetchall()]
 
     def _describe(self, digest: str) -> KeyInfo:
         """What the database says of a key in force. But for its revocation, that never changes."""

@@ -7,7 +7,6 @@ turned away, and so is a host name that isn't this server's own (DNS rebinding).
 import secrets
 from urllib.parse import urlsplit
 
-import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -46,7 +45,7 @@ class Guard:
         state = scope.setdefault("state", {})
         try:
             self._check_origin(headers)
-            state["own"], state["key"] = await self._admit(headers, scope["path"])
+            state["own"], state["key"] = self._admit(headers, scope["path"])
         except IsthmusError as error:
             challenge = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else None
             await error_response(error, challenge)(scope, receive, send)
@@ -61,7 +60,7 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc != headers.get("host"):
             raise ForeignOrigin(f"pages from {origin!r} may not use this server")
 
-    async def _admit(self, headers: Headers, path: str) -> tuple[bool, str | None]:
+    def _admit(self, headers: Headers, path: str) -> tuple[bool, str | None]:
         given = _bearer(headers)
         if given and secrets.compare_digest(given.encode(), self._run_key.encode()):
             return True, None
@@ -70,7 +69,7 @@ class Guard:
             return False, known.name
         if path in _OPEN:
             return False, None
-        if not self._loopback or await anyio.to_thread.run_sync(self._keys.any_active):
+        if not self._loopback or self._keys.any_active():
             problem = "this key is unknown or revoked" if given else "this server wants a key"
             raise AccessDenied(problem, hint="isthmus key create NAME, then send it as a bearer token")
         return False, None

@@ -154,23 +154,26 @@ class ChatClient:
         self, response: aiohttp.ClientResponse, begin_by: float
     ) -> AsyncGenerator[bytes, None]:
         """The payloads of a stream of events, up to ``[DONE]`` or its end."""
-        events, deadline = EventReader(), begin_by
-        while True:
-            async with asyncio.timeout_at(deadline):
-                piece = await response.content.readany()
-            if not piece:
-                return
+        events = EventReader()
+        async with asyncio.timeout_at(begin_by):
+            piece = await response.content.readany()
+        # From the first byte on the connection's own timer watches: a time-out of ours around each read
+        # would be a tenth of what a token costs.
+        if response.connection is not None and response.connection.protocol is not None:
+            response.connection.protocol.read_timeout = self._stall_timeout_s
+            response.connection.protocol.start_timeout()
+        while piece:
             for payload in events.feed(piece):
                 if payload == DONE:
                     await _read_to_end(response)
                     return
                 yield payload
-            deadline = asyncio.get_running_loop().time() + self._stall_timeout_s
+            piece = await response.content.readany()
 
     def _open(self) -> aiohttp.ClientSession:
         # Made on first use, because a session belongs to the running event loop.
         if self._session is None:
-            # Reading has its deadlines above: aiohttp's own knows no beginning and middle of an answer.
+            # Reading has its deadlines above: aiohttp's total knows no beginning and middle of an answer.
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s)
             connector = aiohttp.TCPConnector(limit=0, force_close=not self._reuse)
             self._session = aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False)
