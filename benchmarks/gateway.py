@@ -134,6 +134,6 @@ def measure(model, home, rounds):
     ):
         result["rows"] = [
             asyncio.run(compare(run.base_url, peer, clients, rounds, requests))
-            for clients, requests in ((1, 6), (8, 16))
+            for clients, requests in ((1, 4), (8, 16))
         ]
     save("gateway", result)

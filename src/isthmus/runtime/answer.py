@@ -137,9 +137,11 @@ class _Journey:
             yield result.route
             if result.notice is not None:
                 yield result.notice
-            async with aclosing(result.stream.show()) as events:
-                async for event in events:
-                    yield event
+            held, rest = result.stream.release()
+            for event in held:
+                yield event
+            async for event in rest:
+                yield event
         finally:
             with anyio.CancelScope(shield=True):
                 for stream in (self._local, self._away):

@@ -45,19 +45,10 @@ class HeldStream:
         scores = [each for event in self._events if isinstance(event, TokenScores) for each in event.tokens]
         return Draft(chosen_logprobs(scores), self._whole)
 
-    async def show(self) -> EventStream:
-        """Yield what was held, then the rest as it comes.
-
-        Raises:
-            IsthmusError: The stream failed, after what was yielded.
-        """
-        for event in self._events:
-            yield event
-        self._events.clear()
-        if self.error is not None:
-            raise self.error
-        async for event in self._stream:
-            yield event
+    def release(self) -> tuple[list[Event], EventStream]:
+        """What was held, and the stream of the rest: to be shown in this order, once, if all went well."""
+        held, self._events = self._events, []
+        return held, self._stream
 
     async def close(self) -> None:
         """Stop the work behind the stream."""

@@ -44,7 +44,7 @@ class Row:
         self._route: Route | None = None
         self._usage = Usage()
         self._first_s: float | None = None
-        self._answer = sha256()
+        self._answer: list[str] = []
         self._outcome: Outcome = "cancelled"
         self._error: IsthmusError | None = None
 
@@ -54,7 +54,7 @@ class Row:
             case TextDelta(text=text) | ReasoningDelta(text=text) | ToolCallDelta(arguments=text):
                 if self._first_s is None:
                     self._first_s = self._elapsed()
-                self._answer.update(text.encode())
+                self._answer.append(text)
             case Route():
                 self._route = event
                 self.decision = event.decision
@@ -107,8 +107,8 @@ class Row:
             total_s=self._elapsed(),
             outcome=self._outcome,
             error_code=self._error.code if self._error else None,
-            prompt_digest=sha256(msgspec.json.encode(self._request.messages)).hexdigest(),
-            answer_digest=self._answer.hexdigest() if self._first_s is not None else None,
+            prompt_digest=_digest(msgspec.json.encode(self._request.messages)),
+            answer_digest=_digest("".join(self._answer).encode()) if self._answer else None,
             sent_digest=left.digest if left else None,
             sent_bytes=len(left.body) if left else 0,
             evidence=msgspec.to_builtins(decision.evidence),
@@ -116,3 +116,7 @@ class Row:
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._began
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()

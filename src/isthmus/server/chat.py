@@ -15,7 +15,7 @@ from isthmus.messages import Event, Finish, Notice, Route
 from isthmus.runtime.answer import Ask
 from isthmus.server import failures
 from isthmus.server.state import Served, served
-from isthmus.server.streaming import ClientGone, EventStreamResponse, unless_gone
+from isthmus.server.streaming import EventStreamResponse, unless_gone
 from isthmus.wire import sse
 from isthmus.wire.chat_request import ChatCall, parse_chat
 from isthmus.wire.chat_writer import ChunkWriter, Completion
@@ -33,12 +33,9 @@ async def chat_completions(request: Request) -> Response:
     runtime = service.bare if own else service.runtime
     ask = Ask(call.request, "api", key=request.state.key, handoff=call.handoff, careful=not call.stream)
     events = runtime.answer(ask)
-    try:
-        if call.stream:
-            return await _streamed(request, call, events)
-        return await _whole(request, call, events)
-    except ClientGone:
-        return Response(status_code=499)
+    if call.stream:
+        return await _streamed(request, call, events)
+    return await _whole(request, call, events)
 
 
 async def _whole(request: Request, call: ChatCall, events: EventStream) -> Response:

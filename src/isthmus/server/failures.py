@@ -1,13 +1,11 @@
-"""The one place where errors become responses, in OpenAI's shape."""
+"""Errors as responses, in OpenAI's shape."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
-from isthmus.errors import IsthmusError, NotFound, RequestError
+from isthmus.errors import IsthmusError, RequestError
 
 _TYPES = {
     401: "authentication_error",
@@ -33,35 +31,22 @@ def error_body(error: IsthmusError) -> bytes:
     )
 
 
-def error_response(error: IsthmusError, headers: Mapping[str, str] | None = None) -> Response:
+def error_response(
+    error: IsthmusError, headers: Mapping[str, str] | None = None, *, status: int | None = None
+) -> Response:
     """The response for an error that came before anything was sent."""
-    return Response(
-        error_body(error), status_code=error.http_status, media_type="application/json", headers=headers
+    status = error.http_status if status is None else status
+    return Response(error_body(error), status_code=status, media_type="application/json", headers=headers)
+
+
+def method_not_allowed(method: str, path: str, allowed: Iterable[str]) -> Response:
+    """There is something at the path, but not for this method."""
+    names = ", ".join(allowed)
+    return error_response(
+        RequestError(f"{path} does not take {method}", hint=f"use {names}"), {"Allow": names}, status=405
     )
 
 
-async def on_isthmus_error(_: Request, error: Exception) -> Response:
-    """Starlette's handler for the error tree."""
-    return error_response(error if isinstance(error, IsthmusError) else _unexpected())
-
-
-async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Starlette's own errors: no such path, no such method."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status == 404:
-        return error_response(NotFound(f"there is nothing at {request.method} {request.url.path}"))
-    if status == 405:
-        problem = RequestError(f"{request.url.path} does not take {request.method}")
-        response = error_response(problem)
-        response.status_code = 405
-        return response
-    return error_response(_unexpected())
-
-
-async def on_unexpected(_: Request, __: Exception) -> Response:
+def unexpected() -> Response:
     """A fault of ours: the client learns that it happened, the log learns what."""
-    return error_response(_unexpected())
-
-
-def _unexpected() -> IsthmusError:
-    return IsthmusError("something went wrong inside Isthmus", hint="its log says what")
+    return error_response(IsthmusError("something went wrong inside Isthmus", hint="its log says what"))

@@ -1,6 +1,7 @@
 """Taking an address, saying so, serving until asked to stop."""
 
 import errno
+import gc
 import os
 import secrets
 import socket
@@ -79,6 +80,8 @@ async def serve(
             timeout_graceful_shutdown=int(settings.server.drain_s),
         )
     )
+    # What was built until here lives as long as the server: the collector needn't look at it again.
+    gc.freeze()
     run_file.write(settings.run_file, run)
     try:
         async with anyio.create_task_group() as group:

@@ -26,4 +26,4 @@ class Served:
 
 def served(request: Request) -> Served:
     """What the application was built with."""
-    return cast("Served", request.app.state.served)
+    return cast("Served", request.state.served)

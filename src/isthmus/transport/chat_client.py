@@ -6,8 +6,8 @@ provider's or the request's is known a floor up, where it is mapped.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -101,16 +101,23 @@ class ChatClient:
         Raises:
             UpstreamError: See there. Events may have come before.
         """
-        reader = ChunkReader(choices)
+        reader, events = ChunkReader(choices), EventReader()
         begin_by = asyncio.get_running_loop().time() + self._first_byte_timeout_s
         with _translated(self._key):
             async with await self._post("/chat/completions", body, begin_by) as response:
                 if response.status != 200 or response.content_type in _WHOLE_BODIES:
                     raise await _refusal(response, self._key)
-                async with aclosing(self._payloads(response, begin_by)) as payloads:
-                    async for payload in payloads:
+                piece = await self._first_piece(response, begin_by)
+                while piece:
+                    payloads = events.feed(piece)
+                    done = DONE in payloads
+                    for payload in payloads[: payloads.index(DONE)] if done else payloads:
                         for event in reader.read(payload):
                             yield event
+                    if done:
+                        await _read_to_end(response)
+                        break
+                    piece = await response.content.readany()
         if not reader.whole:
             raise UpstreamError("cut", "its stream ended before its answer did")
         for finish in reader.finish():
@@ -150,25 +157,17 @@ class ChatClient:
                 proxy=self._proxy,
             )
 
-    async def _payloads(
-        self, response: aiohttp.ClientResponse, begin_by: float
-    ) -> AsyncGenerator[bytes, None]:
-        """The payloads of a stream of events, up to ``[DONE]`` or its end."""
-        events = EventReader()
+    async def _first_piece(self, response: aiohttp.ClientResponse, begin_by: float) -> bytes:
+        """Wait for the answer to begin; from then on the connection's own timer watches for silence.
+
+        A time-out of ours around each read would be a tenth of what a token costs.
+        """
         async with asyncio.timeout_at(begin_by):
             piece = await response.content.readany()
-        # From the first byte on the connection's own timer watches: a time-out of ours around each read
-        # would be a tenth of what a token costs.
         if response.connection is not None and response.connection.protocol is not None:
             response.connection.protocol.read_timeout = self._stall_timeout_s
             response.connection.protocol.start_timeout()
-        while piece:
-            for payload in events.feed(piece):
-                if payload == DONE:
-                    await _read_to_end(response)
-                    return
-                yield payload
-            piece = await response.content.readany()
+        return piece
 
     def _open(self) -> aiohttp.ClientSession:
         # Made on first use, because a session belongs to the running event loop.

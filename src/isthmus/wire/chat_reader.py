@@ -129,7 +129,7 @@ class ChunkReader:
         """Whether every choice has said why it ended."""
         return self._reasons.keys() >= set(range(self._expected))
 
-    def read(self, payload: bytes) -> Iterator[Event]:
+    def read(self, payload: bytes) -> list[Event]:
         """The events of one chunk.
 
         Raises:
@@ -139,11 +139,12 @@ class ChunkReader:
         chunk = self._decoder.decode(payload)
         if chunk.error is not None:
             raise StreamError(chunk.error if isinstance(chunk.error, str) else chunk.error.message)
+        events: list[Event] = []
         for choice in chunk.choices or ():
             if choice.logprobs and choice.logprobs.content:
-                yield TokenScores(tuple(_score(each) for each in choice.logprobs.content), choice.index)
+                events.append(TokenScores(tuple(map(_score, choice.logprobs.content)), choice.index))
             if choice.delta:
-                yield from _deltas(choice.delta, choice.index)
+                _add_deltas(events, choice.delta, choice.index)
             if choice.finish_reason in _BROKEN:
                 raise StreamError(f"it broke off ({choice.finish_reason})")
             if choice.finish_reason:
@@ -156,6 +157,7 @@ class ChunkReader:
                 prompt_s=None if prompt_ms is None else prompt_ms / 1000,
                 tokens_per_s=chunk.timings.predicted_per_second,
             )
+        return events
 
     def finish(self) -> Iterator[Finish]:
         """A `Finish` for each choice, the last one with usage and timings."""
@@ -169,14 +171,14 @@ class ChunkReader:
             )
 
 
-def _deltas(delta: _Delta, index: int) -> Iterator[Event]:
+def _add_deltas(events: list[Event], delta: _Delta, index: int) -> None:
     if thought := delta.reasoning_content or delta.reasoning:
-        yield ReasoningDelta(thought, index)
+        events.append(ReasoningDelta(thought, index))
     if text := delta.content or delta.refusal:
-        yield TextDelta(text, index)
+        events.append(TextDelta(text, index))
     for call in delta.tool_calls or ():
         function = call.function or _FunctionDelta()
-        yield ToolCallDelta(call.index, call.id, function.name, function.arguments or "", index)
+        events.append(ToolCallDelta(call.index, call.id, function.name, function.arguments or "", index))
 
 
 def _score(each: _Logprob) -> TokenScore:
