@@ -1,7 +1,8 @@
 """What `isthmus serve` costs: the same prompts through it and to llama.cpp's server itself, in turns.
 
-Both servers hold the tiny model with the same slots and context. Rounds alternate (A B B A ...), so that
-what else the machine does falls on both alike; the figures are ratios within a pair of rounds.
+Both servers hold the tiny model with the same slots and context. A round is one request from each client.
+Rounds come in pairs, in random order and with the same prompts, so that what else the machine does falls on
+both alike; the figures are medians of the pairs' ratios and differences, with bootstrapped intervals.
 To reach: at least 0.97 of the peer's tokens/s, at most 3 ms more to the first token (median).
 """
 
@@ -68,54 +69,51 @@ async def one(session, url, prompt):
     return first, tokens
 
 
-async def round_of(url, clients, texts):
-    """One round: tokens/s over all clients, and each request's time to its first token."""
-    waiting, done = list(texts), []
+async def round_of(url, texts):
+    """One round, a client for each text: tokens/s over all, and the median time to the first token."""
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
-
-        async def client():
-            while waiting:
-                done.append(await one(session, url, waiting.pop()))
-
         began = time.perf_counter()
-        await asyncio.gather(*(client() for _ in range(clients)))
+        done = await asyncio.gather(*(one(session, url, text) for text in texts))
         wall = time.perf_counter() - began
-    return sum(tokens for _, tokens in done) / wall, [first for first, _ in done]
+    return sum(tokens for _, tokens in done) / wall, statistics.median(first for first, _ in done)
 
 
-async def compare(ours, peer, clients, rounds, requests):
-    """Alternating rounds at one number of clients."""
-    rates, firsts = {"isthmus": [], "peer": []}, {"isthmus": [], "peer": []}
-    seed = 1000 * clients
-    await round_of(ours, clients, prompts(seed, clients))
-    await round_of(peer, clients, prompts(seed, clients))
-    for number in range(rounds):
-        order = [("isthmus", ours), ("peer", peer)]
-        for name, url in order if number % 2 == 0 else reversed(order):
-            rate, first = await round_of(url, clients, prompts(seed + number + 1, requests))
-            rates[name].append(rate)
-            firsts[name].extend(first)
-        print(
-            f"  {clients} clients, round {number + 1}: {rates['isthmus'][-1] / rates['peer'][-1]:.3f}",
-            flush=True,
-        )
-    ratios = [mine / theirs for mine, theirs in zip(rates["isthmus"], rates["peer"], strict=True)]
-    ratio = statistics.median(ratios)
-    added_ms = 1000 * (statistics.median(firsts["isthmus"]) - statistics.median(firsts["peer"]))
+async def compare(ours, peer, clients, rounds):
+    """Pairs of rounds in random order, each pair with prompts of its own."""
+    order = random.Random(clients)
+    pairs = []
+    for number in range(rounds + 1):
+        texts = list(prompts(1000 * clients + number, clients))
+        pair = {}
+        for name, url in order.sample([("isthmus", ours), ("peer", peer)], 2):
+            pair[name] = await round_of(url, texts)
+        if number:  # the first pair warms both up
+            pairs.append(pair)
+    ratios = [pair["isthmus"][0] / pair["peer"][0] for pair in pairs]
+    added_ms = [1000 * (pair["isthmus"][1] - pair["peer"][1]) for pair in pairs]
+    ratio, added = statistics.median(ratios), statistics.median(added_ms)
     print(
-        f"{clients} clients: {ratio:.3f} of the peer's tokens/s ({verdict(ratio >= 0.97)}), "
-        f"{added_ms:+.2f} ms to the first token ({verdict(added_ms <= 3)})"
+        f"{clients} clients, {rounds} pairs: {ratio:.3f} of the peer's tokens/s {interval(ratios)} "
+        f"({verdict(ratio >= 0.97)}), {added:+.2f} ms to the first token {interval(added_ms)} "
+        f"({verdict(added <= 3)})",
+        flush=True,
     )
     return {
         "clients": clients,
-        "requests_per_round": requests,
-        "tokens_per_s": {name: summary(each) for name, each in rates.items()},
-        "ratio": summary(ratios),
-        "first_token_s": {name: summary(each) for name, each in firsts.items()},
-        "added_first_token_ms": round(added_ms, 3),
-        "met": {"ratio >= 0.97": ratio >= 0.97, "added <= 3 ms": added_ms <= 3},
+        "tokens_per_s": {name: summary([pair[name][0] for pair in pairs]) for name in ("isthmus", "peer")},
+        "first_token_s": {name: summary([pair[name][1] for pair in pairs]) for name in ("isthmus", "peer")},
+        "ratio": summary(ratios) | {"interval_95": interval(ratios)},
+        "added_first_token_ms": summary(added_ms) | {"interval_95": interval(added_ms)},
+        "met": {"ratio >= 0.97": ratio >= 0.97, "added <= 3 ms": added <= 3},
     }
+
+
+def interval(values):
+    """The bootstrap's 95% interval of the median."""
+    chooser = random.Random(0)
+    medians = sorted(statistics.median(chooser.choices(values, k=len(values))) for _ in range(2000))
+    return [round(medians[50], 3), round(medians[-51], 3)]
 
 
 def measure(model, home, rounds):
@@ -133,7 +131,7 @@ def measure(model, home, rounds):
         isthmus_serve(home, "-m", model.name) as run,
     ):
         result["rows"] = [
-            asyncio.run(compare(run.base_url, peer, clients, rounds, requests))
-            for clients, requests in ((1, 4), (8, 16))
+            asyncio.run(compare(run.base_url, peer, clients, pairs))
+            for clients, pairs in ((1, 5 * rounds), (8, 2 * rounds))
         ]
     save("gateway", result)
