@@ -83,6 +83,13 @@ def test_the_file_of_a_path(text, path, monkeypatch):
     assert parse_model(text).path == Path(path)
 
 
+def test_a_reference_that_is_understood_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parse_model("x.gguf").anywhere == str(tmp_path / "x.gguf")
+    assert parse_model("Qwen:0.5b").anywhere == "qwen:0.5b"
+    assert parse_model("ollama/Q", ["ollama"]).anywhere == "ollama/Q"
+
+
 @pytest.mark.parametrize(
     ("word", "near"), [("temprature", "temperature"), ("seeed", "seed"), ("zzz", None), ("", None)]
 )

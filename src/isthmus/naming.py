@@ -39,6 +39,11 @@ class ModelRef(Struct, frozen=True):
         except RuntimeError:  # ~nobody: there is no such file, as whoever opens it will say
             return Path(self.value)
 
+    @property
+    def anywhere(self) -> str:
+        """The reference as it is understood from any folder: a path is made absolute."""
+        return str(self.path.absolute()) if self.kind == "path" else str(self)
+
     def __str__(self) -> str:
         return f"{self.value}/{self.model}" if self.model else self.value
 

@@ -143,7 +143,7 @@ def test_no_mode_gets_around_a_hard_switch(models, on_board, switch):
 @pytest.fixture
 def server(monkeypatch):
     """A server that has the model ``first`` loaded and lets nothing out."""
-    run = RunFile(1, "127.0.0.1", 9, "key", "first", local_only=True, offline=False, mode="off")
+    run = RunFile(1, "127.0.0.1", 9, "key", "first", "first", local_only=True, offline=False, mode="off")
     monkeypatch.setattr(run_file, "read", lambda path: run)
 
 
@@ -154,6 +154,19 @@ def test_no_mode_gets_around_a_servers_hard_switch(server, models, on_board):
         return runtime.home in models, runtime.rules.local_only, runtime.hosted
 
     assert on_board(work, **AWAY) == (False, True, None)
+
+
+def test_a_file_is_not_answered_by_a_servers_file_of_the_same_name(monkeypatch, models, on_board, tmp_path):
+    elsewhere = str(tmp_path / "elsewhere" / "x.gguf")
+    run = RunFile(1, "127.0.0.1", 9, "key", "x.gguf", elsewhere, local_only=True, offline=False, mode="off")
+    monkeypatch.setattr(run_file, "read", lambda path: run)
+
+    async def work(switchboard):
+        return switchboard.runtime().rules.local_only
+
+    assert on_board(work, model=elsewhere) is True
+    with pytest.raises(UnknownModel):  # it was looked for here, and there is none
+        on_board(work, model="x.gguf")
 
 
 def test_a_model_of_our_own_goes_by_our_own_rules(server, models, on_board):

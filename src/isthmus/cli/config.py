@@ -1,6 +1,5 @@
 """``isthmus config``: the settings as they are, and where each of them came from."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +10,9 @@ from isthmus.cli import console
 from isthmus.cli.groups import new_group
 from isthmus.cli.options import Json
 from isthmus.configuration import Configuration, Source, leaves
+from isthmus.settings import without_credentials
 
 app = new_group()
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 @app.callback()
@@ -41,8 +39,7 @@ def show(as_json: Json = False) -> None:
 def _lines(found: Configuration) -> list[tuple[str, Any, str]]:
     default = Source("default")
     return [
-        (name, _without_credentials(value), str(found.sources.get(name, default)))
-        for name, value in leaves(found.settings)
+        (name, _shown(value), str(found.sources.get(name, default))) for name, value in leaves(found.settings)
     ]
 
 
@@ -74,5 +71,5 @@ def _remark(name: str, found: Configuration) -> str:
     return " (set)" if provider in found.keys else " (not set)"
 
 
-def _without_credentials(value: Any) -> Any:
-    return _CREDENTIALS.sub("***@", value) if isinstance(value, str) else value
+def _shown(value: Any) -> Any:
+    return without_credentials(value) if isinstance(value, str) else value

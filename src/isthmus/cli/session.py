@@ -19,6 +19,7 @@ from isthmus.errors import EngineError
 from isthmus.generator import Generator
 from isthmus.ledger import Ledger, open_database
 from isthmus.messages import HandoffMode, Notice
+from isthmus.naming import parse_model
 from isthmus.runtime.answer import Runtime
 from isthmus.runtime.assembly import Talk, open_home, open_hosted, rules_of
 from isthmus.server import run_file
@@ -154,7 +155,7 @@ async def _reach(configuration: Configuration) -> _Home:
     """The local model that the settings name, verified and not yet loaded."""
     settings = configuration.settings
     server = run_file.read(settings.run_file)
-    if server is not None and server.model == settings.model:
+    if server is not None and server.reference == parse_model(settings.model, settings.runners).anywhere:
         return _Home(_through(server), server)
     with ProgressDisplay() as progress:
         return _Home(await open_home(configuration, settings.model, Talk(progress, show_notice)), None)

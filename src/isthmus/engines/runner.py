@@ -6,7 +6,7 @@ from contextlib import aclosing
 from isthmus.errors import ContextLengthExceeded, EngineError, IsthmusError, RequestError, UnknownModel
 from isthmus.generator import EventStream
 from isthmus.messages import GenerationRequest, ModelInfo
-from isthmus.settings import ProviderSettings, Secret
+from isthmus.settings import ProviderSettings, Secret, without_credentials
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.wire.chat_request import render_chat
 
@@ -33,7 +33,7 @@ class RunnerEngine:
     ) -> None:
         self._name = name
         self._info = ModelInfo(model, local=True)
-        self._address = settings.base_url
+        self._address = without_credentials(settings.base_url)
         # A local model may have to be loaded from disk first, so the first byte may take long.
         self._client = ChatClient(
             settings.base_url,

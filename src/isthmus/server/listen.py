@@ -13,6 +13,7 @@ import uvicorn
 
 from isthmus.errors import ServerError
 from isthmus.ledger import Keys
+from isthmus.naming import parse_model
 from isthmus.server import run_file
 from isthmus.server.app import build_app
 from isthmus.server.run_file import RunFile
@@ -65,6 +66,7 @@ async def serve(
         port=port,
         key=secrets.token_urlsafe(32),
         model=service.runtime.home.model.name,
+        reference=parse_model(settings.model, settings.runners).anywhere,
         local_only=settings.handoff.local_only,
         offline=settings.offline,
         mode=settings.handoff.mode,

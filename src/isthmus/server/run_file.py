@@ -19,6 +19,8 @@ class RunFile(Struct, frozen=True):
     port: int
     key: str
     model: str
+    reference: str
+    """The model as it was named, understood from any folder: two files of one name are two models."""
     local_only: bool
     offline: bool
     mode: HandoffMode
