@@ -36,12 +36,13 @@ STRIDE = 37
 
 
 def questions(data):
-    """Ten facts and ten sums, each with a way to see whether an answer holds the right one."""
+    """Ten facts and ten sums: kind, name, text, and what the right answer holds."""
     raw = data.read_bytes()
     text = (gzip.decompress(raw) if data.suffix == ".gz" else raw).decode()
-    rows = [json.loads(line) for line in text.splitlines()][200::STRIDE][:10]
-    yield from (("easy", question, gold) for question, gold in FACTS)
-    yield from (("hard", row["question"], row["answer"].split("####")[1].strip().lower()) for row in rows)
+    numbered = list(enumerate(json.loads(line) for line in text.splitlines()))[200::STRIDE][:10]
+    yield from (("easy", question, question, gold) for question, gold in FACTS)
+    for number, row in numbered:
+        yield "hard", f"row {number}", row["question"], row["answer"].split("####")[1].strip().lower()
 
 
 def measure(data, home, away_home, home_model, away_model):
@@ -66,7 +67,7 @@ def measure(data, home, away_home, home_model, away_model):
         )
         variables = {**os.environ, "ISTHMUS_HOME": str(home)}
         with isthmus_serve(home, folder=folder):
-            for kind, question, gold in questions(data):
+            for kind, name, question, gold in questions(data):
                 done = subprocess.run(
                     [sys.executable, "-m", "isthmus", "ask", question],
                     cwd=folder,
@@ -76,7 +77,7 @@ def measure(data, home, away_home, home_model, away_model):
                     text=True,
                     check=True,
                 )
-                rows.append({"kind": kind, "question": question, "right": gold in done.stdout.lower()})
+                rows.append({"kind": kind, "question": name, "right": gold in done.stdout.lower()})
                 print(f"  {kind}: {question[:60]!r}", flush=True)
     database = open_database(Path(home) / "ledger.sqlite3")
     recorded = Ledger(database).questions(len(rows))

@@ -22,7 +22,7 @@ def environment():
         "python": platform.python_version(),
         "isthmus": version("isthmus"),
         "xllamacpp": version("xllamacpp"),
-        "command": "python -m benchmarks " + " ".join(sys.argv[1:]),
+        "command": "python -m benchmarks " + " ".join(Path(word).name for word in sys.argv[1:]),
         "load_before": round(os.getloadavg()[0], 2),
     }
 
