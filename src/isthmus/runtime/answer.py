@@ -1,10 +1,9 @@
 """The path of one question: the policy's steps are carried out, its answer is shown, its row is written.
 
-This is the thin driver around `isthmus.handoff.policy`: each step is one branch of `Runtime.answer`.
+This is the thin driver around `isthmus.handoff.policy`: each step is one branch of `_Journey`.
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from typing import TypeAlias
 
 import anyio
@@ -29,7 +28,7 @@ from isthmus.handoff.policy import (
     conduct,
 )
 from isthmus.ledger import Ledger, Source
-from isthmus.messages import Decision, Finish, GenerationRequest, HandoffMode, Notice, Route, TokenScores
+from isthmus.messages import Decision, Event, GenerationRequest, HandoffMode, Route
 from isthmus.runtime.held import HeldStream
 from isthmus.runtime.row import Row
 
@@ -81,20 +80,21 @@ class Runtime:
         row = Row(ask.request, ask.source, ask.key, self.rules.mode)
         journey = _Journey(self, ask, consent, row)
         try:
-            async with aclosing(journey.travel()) as events:
-                async for event in events:
-                    row.see(event)
-                    if isinstance(event, Finish):
-                        event = row.timed(event)
-                    if not isinstance(event, TokenScores) or ask.request.top_logprobs is not None:
-                        yield event
+            shown = await journey.decide()
+            for event in shown.opening:
+                if (passed := row.pass_on(event)) is not None:
+                    yield passed
+            async for event in shown.rest:
+                if (passed := row.pass_on(event)) is not None:
+                    yield passed
             row.complete()
         except IsthmusError as error:
             row.fail(error)
             raise
         finally:
-            if self.ledger is not None:
-                with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True):
+                await journey.close()
+                if self.ledger is not None:
                     record = row.record(self.home.model.name)
                     await anyio.to_thread.run_sync(self.ledger.record, record)
 
@@ -106,11 +106,10 @@ class Runtime:
 
 
 class _Shown(Struct, frozen=True):
-    """Somebody's answer that is on its way to the person: who, what comes first, and the rest."""
+    """Somebody's answer on its way: who gives it and what was held, then the rest as it comes."""
 
-    route: Route
-    stream: HeldStream
-    notice: Notice | None = None
+    opening: list[Event]
+    rest: EventStream
 
 
 class _Journey:
@@ -128,25 +127,18 @@ class _Journey:
         self._local: HeldStream | None = None
         self._away: HeldStream | None = None
 
-    async def travel(self) -> EventStream:
-        """Carry out the steps, one by one, until somebody's answer is shown."""
-        try:
-            result = await self._carry_out(next(self._steps))
-            while not isinstance(result, _Shown):
-                result = await self._carry_out(self._steps.send(result))
-            yield result.route
-            if result.notice is not None:
-                yield result.notice
-            held, rest = result.stream.release()
-            for event in held:
-                yield event
-            async for event in rest:
-                yield event
-        finally:
-            with anyio.CancelScope(shield=True):
-                for stream in (self._local, self._away):
-                    if stream is not None:
-                        await stream.close()
+    async def decide(self) -> _Shown:
+        """Carry out the steps, one by one, until there is an answer to show."""
+        result = await self._carry_out(next(self._steps))
+        while not isinstance(result, _Shown):
+            result = await self._carry_out(self._steps.send(result))
+        return result
+
+    async def close(self) -> None:
+        """Stop whatever still works on the question."""
+        for stream in (self._local, self._away):
+            if stream is not None:
+                await stream.close()
 
     async def _carry_out(self, step: Step) -> Outcome | _Shown:
         match step:
@@ -157,7 +149,9 @@ class _Journey:
                 local = self._at_home()
                 if not await local.begin():
                     return Failed(_why(local))
-                return _Shown(Route(decision, self._home.model.name), local, notice)
+                held, rest = local.release()
+                notices = [] if notice is None else [notice]
+                return _Shown([Route(decision, self._home.model.name), *notices, *held], rest)
             case Consent(decision):
                 return await self._agreed(decision)
             case Hosted(decision):
@@ -195,7 +189,8 @@ class _Journey:
         # Only now: until the hosted model speaks, the local answer goes on, in case it is needed after all.
         if self._local is not None:
             await self._local.close()
-        return _Shown(Route(decision, outgoing.model, outgoing.provider), self._away)
+        held, rest = self._away.release()
+        return _Shown([Route(decision, outgoing.model, outgoing.provider), *held], rest)
 
 
 def _question(ask: Ask, home: Generator) -> Question:

@@ -21,6 +21,7 @@ from isthmus.messages import (
     Route,
     TextDelta,
     Timings,
+    TokenScores,
     ToolCallDelta,
     Usage,
 )
@@ -48,23 +49,27 @@ class Row:
         self._outcome: Outcome = "cancelled"
         self._error: IsthmusError | None = None
 
-    def see(self, event: Event) -> None:
-        """Take note of an event."""
+    def pass_on(self, event: Event) -> Event | None:
+        """Take note of an event; the event as the person gets it, or None if it isn't for them."""
         match event:
             case TextDelta(text=text) | ReasoningDelta(text=text) | ToolCallDelta(arguments=text):
                 if self._first_s is None:
                     self._first_s = self._elapsed()
                 self._answer.append(text)
+            case TokenScores() if self._request.top_logprobs is None:
+                return None  # they were asked for to judge the answer by
             case Route():
                 self._route = event
                 self.decision = event.decision
-            case Finish(usage=usage) if usage is not None:
-                self._usage = usage
+            case Finish():
+                return self._finished(event)
             case _:
                 pass
+        return event
 
-    def timed(self, finish: Finish) -> Finish:
+    def _finished(self, finish: Finish) -> Finish:
         """The finish with the times as the person saw them beside the engine's own."""
+        self._usage = finish.usage or self._usage
         engine = finish.timings or Timings()
         timings = Timings(self._first_s, self._elapsed(), engine.prompt_s, engine.tokens_per_s)
         return msgspec.structs.replace(finish, timings=timings)
