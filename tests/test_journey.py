@@ -15,6 +15,7 @@ import pytest
 
 from isthmus.ledger import Ledger, open_database
 from isthmus.server import run_file
+from isthmus.store import Store
 
 from .conftest import TINY
 
@@ -105,6 +106,14 @@ def test_ask_streams_an_answer_and_leaves_a_row(tiny_home):
     assert [(row.source, row.target, row.outcome) for row in rows(tiny_home)] == [
         ("ask", "local", "complete")
     ]
+
+
+@pytest.mark.starter
+def test_the_starter_model_names_paris(starter, tmp_path):
+    home = tmp_path / "home"
+    Store(home).add_file(starter.path, starter.name, lambda progress: None)
+    done = isthmus("ask", "What is the capital of France?", home=home)
+    assert "Paris" in done.stdout, done.stderr
 
 
 def test_ask_prints_one_object_for_programs(tiny_home):

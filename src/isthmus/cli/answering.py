@@ -1,9 +1,12 @@
 """Showing an answer while it comes: text on stdout, thinking and talk on stderr, nobody's part unsaid."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from isthmus.cli import console
 from isthmus.cli.amounts import duration
@@ -112,7 +115,7 @@ class AnswerView:
             return
         parts = [f"{route.provider}: {route.model}" if hosted else f"{route.model} at home"]
         if not hosted and route.decision.reason != "mode_off":
-            parts.append(explain(route.decision))
+            parts.append(_REASONS[route.decision.reason])
         if last.usage:
             parts.append(f"{last.usage.completion_tokens} tokens")
         parts += _times(last)
@@ -125,9 +128,10 @@ class AnswerView:
 
 def explain(decision: Decision) -> str:
     """Why, in words."""
-    words = _REASONS[decision.reason]
-    p = decision.evidence.p_local_wrong
-    return words if p is None else f"{words} (P(local wrong) = {p:.2f})"
+    words, p = _REASONS[decision.reason], decision.evidence.p_local_wrong
+    # Once the person has decided, the estimate is no longer the reason.
+    judged = decision.reason.startswith(("looks_", "answer_"))
+    return f"{words}, P(wrong at home) = {p:.2f}" if judged and p is not None else words
 
 
 async def consent(outgoing: Outgoing, decision: Decision) -> bool:
@@ -140,8 +144,8 @@ async def consent(outgoing: Outgoing, decision: Decision) -> bool:
         f"{outgoing.provider} ({outgoing.model} at {outgoing.host}) could answer for at most "
         f"{show_usd(outgoing.worst_usd)}. This is all that would leave, {len(outgoing.body):,} bytes:"
     )
-    for message in outgoing.content["messages"]:
-        console.say(f"  [{message['role']}] {message['content']}")
+    for line in what_leaves(outgoing):
+        console.say(f"  {line}")
     session: PromptSession[str] = PromptSession(output=create_output(stdout=sys.stderr))
     _forget_typed_ahead(session.input)
     try:
@@ -160,6 +164,16 @@ def _forget_typed_ahead(source: "Input") -> None:
         import termios
 
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+def what_leaves(outgoing: Outgoing) -> Iterator[str]:
+    """All of a request's body, in lines that a person can read: messages first, then the rest as it is."""
+    rest = dict(outgoing.content)
+    for message in rest.pop("messages"):
+        plain = message.keys() == {"role", "content"} and isinstance(message["content"], str)
+        said = message["content"] if plain else msgspec.json.encode(message).decode()
+        yield f"[{message['role']}] {said}"
+    yield ", ".join(f"{name}: {msgspec.json.encode(value).decode()}" for name, value in rest.items())
 
 
 def can_ask() -> bool:
