@@ -2,9 +2,10 @@
 
 Home is the starter (0.5B); the hosted side is a second `isthmus serve` with the 1.5B, over real HTTP. The
 threshold is the default, fixed before this was run; it was set with a look at how the estimate spreads over
-2,000 rows of the same split, so this shows that the path works and is no measure of the estimate. The sums are rows of GSM8K's train split, taken by a stride fixed
-before too (openai/grade-school-math, MIT; train.jsonl, 7,473 rows, of which a beginning will do), given by
---data; the facts are below.
+2,000 rows of the same split, so this shows that the path works and is no measure of the estimate.
+
+The sums are rows of GSM8K's train split, taken by a stride fixed before too (openai/grade-school-math, MIT;
+train.jsonl, 7,473 rows, of which a beginning will do), given by --data; the facts are below.
 """
 
 import gzip
