@@ -17,6 +17,7 @@ from isthmus.engines.llama import LlamaEngine
 from isthmus.engines.runner import RunnerEngine
 from isthmus.errors import EngineError
 from isthmus.generator import Generator
+from isthmus.handoff.policy import stricter
 from isthmus.ledger import Ledger, open_database
 from isthmus.messages import HandoffMode, Notice
 from isthmus.naming import parse_model
@@ -26,8 +27,6 @@ from isthmus.server import run_file
 from isthmus.server.chat import INTERNAL
 from isthmus.server.run_file import RunFile
 from isthmus.settings import ProviderSettings, Settings
-
-_STRICTEST_FIRST: tuple[HandoffMode, ...] = ("off", "ask", "auto", "always")
 
 
 class _Home(NamedTuple):
@@ -199,7 +198,7 @@ def _tightened(configuration: Configuration, server: RunFile) -> Configuration:
     mode = handoff.mode
     typed = (source := configuration.sources.get("handoff.mode")) is not None and source.kind == "flag"
     if not typed:
-        mode = min(mode, server.mode, key=_STRICTEST_FIRST.index)
+        mode = stricter(mode, server.mode)
     handoff = msgspec.structs.replace(handoff, mode=mode, local_only=handoff.local_only or server.local_only)
     settings = msgspec.structs.replace(settings, handoff=handoff, offline=settings.offline or server.offline)
     return msgspec.structs.replace(configuration, settings=settings)

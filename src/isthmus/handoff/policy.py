@@ -30,7 +30,12 @@ from isthmus.messages import Decision, Evidence, HandoffMode, Notice, Reason, St
 
 # ---------------------------------------------------------------- what is known beforehand
 
-_STRICTNESS: tuple[HandoffMode, ...] = ("off", "ask", "auto", "always")
+_STRICTEST_FIRST: tuple[HandoffMode, ...] = ("off", "ask", "auto", "always")
+
+
+def stricter(one: HandoffMode, other: HandoffMode) -> HandoffMode:
+    """The mode of two that lets less leave."""
+    return one if _STRICTEST_FIRST.index(one) <= _STRICTEST_FIRST.index(other) else other
 
 
 class Question(Struct, frozen=True):
@@ -62,7 +67,7 @@ class Rules(Struct, frozen=True):
         """The stricter of the two modes."""
         if self.asked is None:
             return self.mode
-        return self.asked if _STRICTNESS.index(self.asked) < _STRICTNESS.index(self.mode) else self.mode
+        return stricter(self.mode, self.asked)
 
 
 # ---------------------------------------------------------------- what is wanted
