@@ -17,7 +17,9 @@
     ├── StorageError               the disk is full, or a folder can't be written
     ├── EngineError                the local model
     │   ├── LoadError
-    │   └── WorkerDied
+    │   │   └── DoesNotFit         more memory than there is
+    │   ├── WorkerDied
+    │   └── Busy                   its queue is full, or the wait was too long
     ├── ServerError                the server can't start
     ├── LedgerError                the database
     ├── HandoffRefused             a rule says no
@@ -172,10 +174,31 @@ class LoadError(EngineError):
     code = "load_failed"
 
 
+class DoesNotFit(LoadError):
+    """The model needs more memory than it may have; the message has both numbers."""
+
+    code = "does_not_fit"
+
+
 class WorkerDied(EngineError):
     """The worker process ended in the middle of an answer."""
 
     code = "worker_died"
+
+
+class Busy(EngineError):
+    """Too many requests wait for the model already, or this one waited too long.
+
+    Attributes:
+        retry_after_s: When to try again, in whole seconds.
+    """
+
+    code = "busy"
+    http_status = 429
+
+    def __init__(self, message: str, *, retry_after_s: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class ServerError(IsthmusError):

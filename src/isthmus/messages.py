@@ -74,6 +74,10 @@ class Tool(Struct, frozen=True):
 ToolChoice: TypeAlias = Literal["auto", "none", "required"] | dict[str, Any]
 
 
+Truncation: TypeAlias = Literal["none", "oldest"]
+"""What to do with a conversation that is longer than the context: refuse it, or leave out its oldest turns."""
+
+
 class GenerationRequest(Struct, frozen=True):
     """What a generator is asked for.
 
@@ -96,6 +100,7 @@ class GenerationRequest(Struct, frozen=True):
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    truncation: Truncation = "none"
     response_format: dict[str, Any] | None = None
 
 

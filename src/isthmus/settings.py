@@ -55,14 +55,36 @@ class Secret:
 class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """[engine]: the llama.cpp worker."""
 
-    context_length: Annotated[int, Meta(ge=0)] = 16384
-    """Tokens of context to allocate for all slots together; at most the model's own. 0: all of it."""
+    build: str = "auto"
+    """The engine build that runs models: a name that `isthmus doctor` lists; auto: the fastest it measured."""
+    memory_mb: Annotated[int, Meta(ge=0)] = 0
+    """Memory (MiB) that all loaded models may take together; 0: what the machine can spare."""
+    keep_alive_s: Annotated[float, Meta(ge=-1)] = 300.0
+    """How long a model stays loaded after its last answer; 0: not at all, -1: for as long as there is room."""
+    max_queue: Positive = 64
+    """Requests that may wait for one model; further ones are told to come back later (429)."""
+    queue_timeout_s: Seconds = 300.0
+    """How long a request may wait for its model."""
+    context_length: Annotated[int, Meta(ge=0)] = 0
+    """Tokens of context to allocate for all slots together; at most the model's own. 0: as many as fit."""
     parallel: Positive = 8
     """Slots: how many requests are decoded at once. They share the context, so more cost no memory."""
     threads: Annotated[int, Meta(ge=0)] = 0
     """CPU threads; 0: as many as there are cores."""
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
     """Layers to put on a GPU; -1: as many as fit."""
+    cpu_expert_layers: Annotated[int, Meta(ge=-1)] = -1
+    """Layers of a mixture whose experts stay in main memory; -1: as few as fit."""
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    """Fused attention; auto: wherever the engine has it for this model."""
+    kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
+    """Number format of the KV cache. The smaller ones save memory and cost some accuracy."""
+    speculation: Literal["auto", "off", "ngram", "draft"] = "auto"
+    """Guessing tokens ahead, which never changes an answer; auto: a draft model if one is set, else n-grams."""
+    draft_model: str | None = None
+    """A small model of the same vocabulary that guesses for a large one."""
+    adapters: tuple[str, ...] = ()
+    """LoRA adapters (GGUF files) to apply."""
     load_timeout_s: Seconds = 600.0
     """How long loading may take."""
     stall_timeout_s: Seconds = 600.0

@@ -34,11 +34,20 @@ class FileProof(Struct, frozen=True):
         return msgspec.structs.replace(self, ctime_ns=other.ctime_ns) == other
 
 
+class Blob(Struct, frozen=True):
+    """A file of weights: its SHA-256, its length, and the proof of its state when it was last hashed."""
+
+    digest: Digest
+    size_bytes: int
+    proof: FileProof
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """The file ``models/NAME/TAG.json``.
 
     ``source`` says where the bytes came from (hf:..., wheel:..., file:...); ``proof`` is of the blob when it
-    was last hashed.
+    was last hashed. Of a split model, ``digest``, ``size_bytes`` and ``proof`` are of its first file, and
+    ``rest`` are the others in order.
     """
 
     name: str
@@ -49,6 +58,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     source: str
     added: Annotated[datetime, Meta(tz=True)]
     proof: FileProof
+    rest: tuple[Blob, ...] = ()
 
 
 class StoredModel(Manifest, frozen=True, kw_only=True):

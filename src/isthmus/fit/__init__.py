@@ -1,0 +1,5 @@
+"""What a model needs of memory, before it is loaded."""
+
+from isthmus.fit.nouns import Budget, Plan
+
+__all__ = ["Budget", "Plan"]
