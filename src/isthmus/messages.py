@@ -75,7 +75,7 @@ ToolChoice: TypeAlias = Literal["auto", "none", "required"] | dict[str, Any]
 
 
 Truncation: TypeAlias = Literal["none", "oldest"]
-"""What to do with a conversation that is longer than the context: refuse it, or leave out its oldest turns."""
+"""What to do with a conversation longer than the context: refuse it, or leave out its oldest turns."""
 
 
 class GenerationRequest(Struct, frozen=True):

@@ -56,11 +56,11 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """[engine]: the llama.cpp worker."""
 
     build: str = "auto"
-    """The engine build that runs models: a name that `isthmus doctor` lists; auto: the fastest it measured."""
+    """What runs models: an engine build that `isthmus doctor` lists; auto: the fastest it measured."""
     memory_mb: Annotated[int, Meta(ge=0)] = 0
     """Memory (MiB) that all loaded models may take together; 0: what the machine can spare."""
     keep_alive_s: Annotated[float, Meta(ge=-1)] = 300.0
-    """How long a model stays loaded after its last answer; 0: not at all, -1: for as long as there is room."""
+    """How long a model stays loaded after its last answer; 0: not at all, -1: as long as there is room."""
     max_queue: Positive = 64
     """Requests that may wait for one model; further ones are told to come back later (429)."""
     queue_timeout_s: Seconds = 300.0
@@ -80,7 +80,7 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     """Number format of the KV cache. The smaller ones save memory and cost some accuracy."""
     speculation: Literal["auto", "off", "ngram", "draft"] = "auto"
-    """Guessing tokens ahead, which never changes an answer; auto: a draft model if one is set, else n-grams."""
+    """Guessing tokens ahead, which changes no answer; auto: a draft model if one is set, else n-grams."""
     draft_model: str | None = None
     """A small model of the same vocabulary that guesses for a large one."""
     adapters: tuple[str, ...] = ()

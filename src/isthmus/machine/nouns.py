@@ -25,7 +25,7 @@ class Gpu(Struct, frozen=True):
 
 
 class Machine(Struct, frozen=True):
-    """``available_bytes`` is the main memory that programs can have now, ``disk_free_bytes`` the store's disk's."""
+    """``available_bytes`` of main memory can be had now; ``disk_free_bytes`` is of the store's disk."""
 
     system: str
     architecture: str

@@ -6,8 +6,8 @@ from msgspec import Struct
 class LayerShape(Struct, frozen=True):
     """One layer: its weights, those of them that are a mixture's experts, and its KV cache's width.
 
-    ``kv_width`` is how many numbers a token leaves in the layer's KV cache (keys and values together); 0 where
-    it keeps none. ``window`` is how many tokens it looks back on, 0: all of them.
+    ``kv_width`` is how many numbers a token leaves in the layer's KV cache (keys and values together); 0
+    where it keeps none. ``window`` is how many tokens it looks back on, 0: all of them.
     """
 
     weights_bytes: int
