@@ -20,10 +20,10 @@ help: ## List the targets
 ask: $(VENV)/installed ## Ask a question: make ask Q="What is the capital of France?"
 	@$(BIN)/isthmus ask -- "$$QUESTION"
 
-test: $(VENV)/installed-dev ## Run the tests, but for those that take minutes or a large model
+test: $(VENV)/installed-dev $(VENV)/registry ## Run the tests, but for those that take minutes or a large model
 	@$(BIN)/pytest -m "not starter and not slow"
 
-test-all: $(VENV)/installed-dev ## Run every test
+test-all: $(VENV)/installed-dev $(VENV)/registry ## Run every test
 	@$(BIN)/pytest
 
 check: $(VENV)/installed-dev ## Lint, check formats, types and the floors of imports
@@ -47,6 +47,17 @@ $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 	@echo "Installing Isthmus and what its development needs into $(VENV), once" >&2
 	@$(INSTALL) '.[dev]'
 	@touch $(VENV)/installed $@
+
+# Debian's registry, from which the tests pull: unpacked here, so that no service starts on this machine.
+# Where it is installed, or can't be had, there is nothing to do: the tests find it, or say what they miss.
+$(VENV)/registry: | $(BIN)/python
+	@if command -v docker-registry >/dev/null || ! command -v apt-get >/dev/null; then exit; fi; \
+	echo "Fetching docker-registry, from which the tests pull, once" >&2; \
+	mkdir -p "$(CURDIR)/$@.deb" && cd "$(CURDIR)/$@.deb" && \
+	{ apt-get download docker-registry || { apt-get update && apt-get download docker-registry; }; } \
+	    >/dev/null 2>&1 && dpkg-deb --extract docker-registry_*.deb "$(CURDIR)/$@" || \
+	echo "note: it can't be had: apt-get install docker-registry" >&2; \
+	rm -rf "$(CURDIR)/$@.deb"
 
 $(BIN)/python:
 	@for python in $(CANDIDATES); do \

@@ -1,16 +1,34 @@
 """Run the benchmarks: see the package's docstring."""
 
 import argparse
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import anyio
 
-from benchmarks import gateway, handoff, startup
+from benchmarks import gateway, handoff, report, several, speed, startup
+from benchmarks.contestants import (
+    ISTHMUS,
+    LLAMA_CPP_PYTHON,
+    LLAMA_SERVER,
+    PEERS,
+    XLLAMACPP,
+    XLLAMACPP_SLOTS,
+    Contestant,
+)
+from benchmarks.results import RESULTS
+from benchmarks.rows import Rows
+from benchmarks.workloads import QUICK, Sizes
 from isthmus.store import Store, find, pull
 
-CACHE = Path(__file__).parent.parent / ".cache" / "isthmus"
+ROOT = Path(__file__).parent.parent
+CACHE = ROOT / ".cache" / "isthmus"
+SCRATCH = ROOT / "build" / "benchmarks"
+"""Where a quick run writes: its figures say nothing."""
 TINY, STARTER, LARGER = "smollm2:135m", "qwen2.5-coder:0.5b", "qwen2.5-coder:1.5b"
+MODELS = {"tiny": TINY, "0.5b": STARTER, "1.5b": LARGER}
 
 
 def have(name):
@@ -30,32 +48,131 @@ def have(name):
 
 
 def home_with(folder, *models):
-    """A fresh home that holds these models."""
+    """A home that holds these models."""
     for model in models:
         Store(Path(folder)).add_file(model.path, model.name, lambda progress: None)
     return folder
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("what", nargs="?", choices=["all", "gateway", "startup", "handoff"], default="all")
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--data", type=Path, help="GSM8K's train.jsonl, for the hand-off")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        if given.what in ("all", "gateway"):
-            tiny = have(TINY)
-            gateway.measure(tiny, home_with(first, tiny), given.rounds)
-        if given.what in ("all", "startup"):
-            for name in (TINY, STARTER):
-                model = have(name)
-                startup.measure(model, home_with(first, model), given.rounds)
-        if given.what == "handoff" or (given.what == "all" and given.data):
-            if given.data is None:
-                parser.error("handoff needs --data")
-            home, away = have(STARTER), have(LARGER)
-            handoff.measure(given.data, home_with(first, home), home_with(second, away), home, away)
+def run_gateway(given):
+    tiny = have(TINY)
+    with tempfile.TemporaryDirectory() as home:
+        gateway.measure(tiny, home_with(home, tiny), given.rounds)
+
+
+def run_startup(given):
+    for name in (TINY, STARTER):
+        model = have(name)
+        with tempfile.TemporaryDirectory() as home:
+            startup.measure(model, home_with(home, model), given.rounds)
+
+
+def run_handoff(given):
+    home_model, away_model = have(STARTER), have(LARGER)
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as away:
+        homes = home_with(home, home_model), home_with(away, away_model)
+        handoff.measure(given.data, *homes, home_model, away_model)
+
+
+def run_speed(given):
+    into = given.into or (SCRATCH if given.quick else RESULTS)
+    if given.report:
+        report.report(Rows(into / "speed.jsonl"), into)
+        return
+    models = [have(MODELS[name]) for name in given.models or (["tiny"] if given.quick else MODELS)]
+    with tempfile.TemporaryDirectory() as fresh:
+        home = home_with(given.home or fresh, *models)
+        rows = speed.measure(
+            models,
+            contestants(given, home),
+            into=into,
+            sizes=QUICK if given.quick else Sizes(),
+            rounds=given.rounds or (2 if given.quick else None),
+            resume=given.resume,
+        )
+    report.report(rows, into)
+
+
+def contestants(given, home):
+    """Isthmus, and the peers that were named or are there."""
+    programs = {
+        XLLAMACPP: given.xllamacpp,
+        XLLAMACPP_SLOTS: given.xllamacpp,
+        LLAMA_CPP_PYTHON: given.llama_cpp_python,
+        LLAMA_SERVER: given.llama_server or shutil.which("llama-server"),
+    }
+    wanted = given.peers or [
+        peer for peer in (XLLAMACPP, LLAMA_CPP_PYTHON, LLAMA_SERVER) if programs[peer] is not None
+    ]
+    for peer in wanted:
+        if programs[peer] is None:
+            raise SystemExit(f"where is {peer}? say so with --{peer} PATH")
+    return [Contestant(ISTHMUS, home=str(home)), *(Contestant(peer, str(programs[peer])) for peer in wanted)]
+
+
+def run_several(given):
+    models = [have(MODELS[name]) for name in given.models or MODELS]
+    into = given.into or RESULTS
+    with tempfile.TemporaryDirectory() as fresh:
+        several.measure(models, home_with(given.home or fresh, *models), given.minutes, into)
+
+
+def run_all(given):
+    run_gateway(given)
+    run_startup(given)
+
+
+def parsed(words):
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure, side by side with a peer."
+    )
+    parser.set_defaults(run=run_all, rounds=8)
+    commands = parser.add_subparsers(metavar="BENCHMARK")
+
+    def command(name, run, summary):
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.set_defaults(run=run)
+        return added
+
+    for name, run, summary in (
+        ("all", run_all, "all that need no data and take minutes: gateway, startup"),
+        ("gateway", run_gateway, "through `isthmus serve` against llama.cpp's server itself"),
+        ("startup", run_startup, "`isthmus ask` and `isthmus --help`"),
+    ):
+        command(name, run, summary).add_argument("--rounds", type=int, default=8)
+    handed = command("handoff", run_handoff, "easy facts stay home, hard sums are handed over")
+    handed.add_argument("--data", type=Path, required=True, help="GSM8K's train.jsonl")
+    _speed_options(command("speed", run_speed, "Isthmus against other servers of the same models"))
+    many = command("several", run_several, "three models in turn under 1.4 GB, eight clients")
+    many.add_argument("--minutes", type=float, default=5)
+    _common_options(many)
+    return parser.parse_args(words)
+
+
+def _speed_options(added):
+    _common_options(added)
+    added.add_argument("--peers", nargs="+", choices=PEERS, help="by default those that are there")
+    added.add_argument("--rounds", type=int, help="for all; by default fewer for larger models")
+    added.add_argument(
+        "--quick", action="store_true", help="tiny sizes, to see that it works; into build/benchmarks"
+    )
+    added.add_argument("--resume", action="store_true", help="go on with the rows that are there")
+    added.add_argument(
+        "--report", action="store_true", help="measure nothing: write the report from the rows"
+    )
+    added.add_argument("--xllamacpp", metavar="PYTHON", default=sys.executable, help="a Python that has it")
+    added.add_argument("--llama-cpp-python", metavar="PYTHON", help="a Python that has it, with its server")
+    added.add_argument("--llama-server", metavar="PATH", help="by default that on the PATH, if any")
+
+
+def _common_options(added):
+    added.add_argument("--models", nargs="+", choices=MODELS)
+    added.add_argument(
+        "--home", type=Path, help="an Isthmus home with engines of its own; by default a fresh one"
+    )
+    added.add_argument("--into", type=Path, help="where results go")
 
 
 if __name__ == "__main__":
-    main()
+    given = parsed(sys.argv[1:])
+    given.run(given)

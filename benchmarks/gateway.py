@@ -15,7 +15,7 @@ import time
 import aiohttp
 
 from benchmarks.peer import llama_server
-from benchmarks.results import environment, save, summary, verdict
+from benchmarks.results import environment, interval, save, summary, verdict
 from benchmarks.served import isthmus_serve
 from isthmus.settings import EngineSettings
 
@@ -107,13 +107,6 @@ async def compare(ours, peer, clients, rounds):
         "added_first_token_ms": summary(added_ms) | {"interval_95": interval(added_ms)},
         "met": {"ratio >= 0.97": ratio >= 0.97, "added <= 3 ms": added <= 3},
     }
-
-
-def interval(values):
-    """The bootstrap's 95% interval of the median."""
-    chooser = random.Random(0)
-    medians = sorted(statistics.median(chooser.choices(values, k=len(values))) for _ in range(2000))
-    return [round(medians[50], 3), round(medians[-51], 3)]
 
 
 def measure(model, home, rounds):

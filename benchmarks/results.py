@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import random
 import statistics
 import sys
 from datetime import UTC, datetime
@@ -27,11 +28,15 @@ def environment():
     }
 
 
-def save(name, result):
+def save(name, result, folder=RESULTS):
     """Write a result, and say where."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    write(Path(folder) / f"{name}.json", json.dumps(result, indent=2) + "\n")
+
+
+def write(path, text):
+    """Write a file, and say where."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
     print(f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
 
 
@@ -42,6 +47,15 @@ def summary(values):
         return {"median": ordered[0], "n": 1}
     low, middle, high = statistics.quantiles(ordered, n=4)
     return {"median": round(middle, 4), "quartiles": [round(low, 4), round(high, 4)], "n": len(ordered)}
+
+
+def interval(values):
+    """The bootstrap's 95% interval of the median; None where one value says nothing of the spread."""
+    if len(values) < 2:
+        return None
+    chooser = random.Random(0)
+    medians = sorted(statistics.median(chooser.choices(values, k=len(values))) for _ in range(2000))
+    return [round(medians[50], 3), round(medians[-51], 3)]
 
 
 def verdict(met):

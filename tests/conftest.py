@@ -51,7 +51,7 @@ def loopback_only(monkeypatch):
 def own_settings(monkeypatch, tmp_path):
     """No test sees the settings, the models or the variables of whoever runs it."""
     for variable in list(os.environ):
-        if variable.startswith("ISTHMUS_") or variable in {"FORCE_COLOR", "NO_COLOR", "COLUMNS"}:
+        if variable.startswith(("ISTHMUS_", "HF_")) or variable in {"FORCE_COLOR", "NO_COLOR", "COLUMNS"}:
             monkeypatch.delenv(variable)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

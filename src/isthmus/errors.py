@@ -196,8 +196,10 @@ class Busy(EngineError):
     code = "busy"
     http_status = 429
 
-    def __init__(self, message: str, *, retry_after_s: int, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, *, retry_after_s: int = 1, hint: str | None = None, param: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, param=param)
         self.retry_after_s = retry_after_s
 
 

@@ -3,9 +3,8 @@ import json
 
 import pytest
 
-from isthmus.cli.models import _name_for
-from isthmus.naming import parse_model
 from isthmus.store import CATALOGUE
+from tests.conftest import TINY
 from tests.store.samples import gguf_bytes
 
 
@@ -51,14 +50,54 @@ def test_a_file_can_be_shown_before_it_is_taken_in(isthmus, weights):
     assert isthmus("show", str(weights)).out.startswith("Name:")
 
 
-def test_without_models_the_catalogue_is_on_offer(isthmus):
+def test_without_models_a_few_that_fit_are_listed_and_where_the_others_are(isthmus):
     listed = isthmus("list")
     assert listed.code == 0
-    for entry in CATALOGUE:
-        assert entry.name in listed.out
-    assert "isthmus pull NAME" in listed.out
+    assert "No model is here yet." in listed.err
+    assert f"isthmus search lists all {len(CATALOGUE)}" in listed.err
+    offered = [line for line in listed.out.splitlines() if any(line.startswith(e.name) for e in CATALOGUE)]
+    assert len(offered) <= 3
     offers = json.loads(isthmus("list", "--json").out)["offers"]
-    assert [offer["digest"] for offer in offers] == [entry.digest for entry in CATALOGUE]
+    assert [offer["name"] for offer in offers] == [entry.name for entry in CATALOGUE]
+
+
+def test_what_is_here_is_not_offered_again(isthmus, tiny_home):
+    offers = json.loads(isthmus("list", "--json").out)["offers"]
+    assert TINY not in [offer["name"] for offer in offers]
+    assert len(offers) == len(CATALOGUE) - 1
+
+
+def test_a_model_that_isnt_here_is_shown_as_the_catalogue_knows_it(isthmus):
+    shown = isthmus("show", "gpt-oss")
+    assert shown.code == 0
+    for value in (
+        "gpt-oss:20b",
+        "12.1 GB",
+        "Apache-2.0",
+        "131,072 tokens",
+        "MXFP4",
+        "tools, thinking",
+        "Runs here:",
+    ):
+        assert value in shown.out
+    assert "isthmus pull gpt-oss:20b" in shown.err
+    offer = json.loads(isthmus("show", "gpt-oss", "--json").out)
+    assert (offer["weights"], offer["header"]) == (None, None)
+    assert offer["offer"]["digest"].startswith("27cd6c43")
+    assert offer["offer"]["here"] is False
+
+
+def test_a_variant_can_be_shown_and_one_that_fits_nowhere(isthmus):
+    assert "qwen3:8b-q8_0 (8.7 GB)" in isthmus("show", "qwen3:8b").out
+    assert "8.7 GB" in isthmus("show", "qwen3:8b-q8_0").out
+    server_sized = isthmus("show", "kimi-k2:thinking").out
+    assert "583.7 GB" in server_sized
+    assert "as the repository gives it" in server_sized
+
+
+def test_an_alias_shows_the_model_that_is_here(isthmus, tiny_home):
+    assert "GGUF" not in isthmus("show", TINY).err
+    assert isthmus("show", TINY).out.startswith(f"Name:           {TINY}")
 
 
 def test_what_is_here_by_name_need_not_be_pulled_again(isthmus, weights):
@@ -82,7 +121,7 @@ def test_offline_nothing_is_fetched(isthmus, monkeypatch):
         (("pull", "./nowhere.gguf"), 4, "isthmus list"),
         (("pull", "smollm2:135m", "--name", "x"), 2, "isthmus list"),
         (("pull", "two words"), 4, "isthmus list"),
-        (("show", "smollm2:135m"), 4, "isthmus pull smollm2:135m"),
+        (("show", "smollm2:13m"), 4, "isthmus pull smollm2:135m"),
         (("show", "./nowhere.gguf"), 4, "isthmus list"),
         (("rm", "smollm2:135m"), 4, "isthmus pull smollm2:135m"),
         (("rm", "./x.gguf"), 2, "isthmus list"),
@@ -122,16 +161,3 @@ def test_a_damaged_entry_is_noted_and_the_others_listed(isthmus, weights, home):
     assert "mine" in listed.out
     assert "note: " in listed.err
     assert "hint: isthmus rm other:7b" in listed.err
-
-
-@pytest.mark.parametrize(
-    ("file", "name"),
-    [
-        ("Qwen2.5-Coder-0.5B-Instruct-Q4_K_M.gguf", "qwen2.5-coder-0.5b-instruct-q4_k_m"),
-        ("-My  (best) Model!.gguf", "my-best-model"),
-        ("Modèle.GGUF", "mod-le"),
-    ],
-)
-def test_a_files_name_becomes_a_models_name(tmp_path, file, name):
-    assert _name_for(tmp_path / file) == name
-    assert parse_model(name).kind == "name"

@@ -4,11 +4,15 @@ import pytest
 from isthmus.cli import session
 from isthmus.cli.session import open_runtime, open_switchboard
 from isthmus.engines.llama import LlamaEngine
-from isthmus.errors import EngineError, LoadError, UnknownModel
+from isthmus.errors import DoesNotFit, EngineError, LoadError, UnknownModel
+from isthmus.messages import TextDelta
+from isthmus.runtime.answer import Ask
 from isthmus.server import run_file
 from isthmus.server.run_file import RunFile
 from tests.cli.homes import PlayedModel, play, says
 from tests.conftest import TINY
+from tests.engines.played import REQUEST, PlayedLoader
+from tests.server.conftest import serving  # noqa: F401 - a fixture
 from tests.store.samples import gguf_bytes
 
 AWAY = {
@@ -176,6 +180,34 @@ def test_a_model_of_our_own_goes_by_our_own_rules(server, models, on_board):
         return runtime.home, runtime.rules.local_only, runtime.hosted is not None
 
     assert on_board(work, **AWAY, handoff__mode="auto") == (models[1], False, True)
+
+
+def test_a_server_answers_for_every_model_of_its_store_and_has_it_loaded(serving, settings):  # noqa: F811
+    loader = PlayedLoader(script=says("three"))
+    with serving(loader, names=("third", "fourth")) as server:
+
+        async def work():
+            async with open_switchboard(settings(model="third")) as switchboard:
+                assert loader.events == []  # the default is the server's own to load
+                await switchboard.change_model("fourth")
+                assert loader.events == ["+fourth"]
+                events = [event async for event in switchboard.runtime().answer(Ask(REQUEST, "chat"))]
+                return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+        assert anyio.run(work) == "three"
+        assert [row.source for row in server.ledger.questions(9)] == ["chat"]  # ours, and no second one
+
+
+def test_a_server_that_cannot_load_it_leaves_the_one_before(serving, settings):  # noqa: F811
+    with serving(PlayedLoader(sizes={"fourth": 99}), names=("third", "fourth")):
+
+        async def work():
+            async with open_switchboard(settings(model="third")) as switchboard:
+                with pytest.raises(DoesNotFit, match="99 MiB"):
+                    await switchboard.change_model("fourth")
+                return switchboard.settings.model
+
+        assert anyio.run(work) == "third"
 
 
 def test_weights_that_no_engine_loads_leave_the_real_model_answering(tiny_home, tmp_path, on_board):

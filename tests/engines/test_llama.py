@@ -3,22 +3,39 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from contextlib import aclosing
+from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
+import xllamacpp
 
+from isthmus.engines.builds import EngineBuild
+from isthmus.engines.lending import lent_files
 from isthmus.engines.llama import LlamaEngine
-from isthmus.errors import ContextLengthExceeded, EngineError, LoadError, RequestError, WorkerDied
-from isthmus.messages import Finish, GenerationRequest, Message, TextDelta, TokenScores
+from isthmus.engines.loading import Loading, worker_config
+from isthmus.errors import (
+    ContextLengthExceeded,
+    DoesNotFit,
+    EngineError,
+    LoadError,
+    RequestError,
+    WorkerDied,
+)
+from isthmus.fit import Budget, plan
+from isthmus.messages import Finish, GenerationRequest, Message, Notice, TextDelta, TokenScores
 from isthmus.settings import EngineSettings
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.trust import verify
+from isthmus.wire.chat_request import render_chat
+from tests.engines.weights import adapter, split
 
 SETTINGS = EngineSettings(context_length=2048, parallel=4)
 
@@ -238,16 +255,12 @@ def test_the_worker_ends_when_its_parent_is_killed(tiny, tmp_path):
 
 
 def test_a_worker_whose_parent_dies_while_it_loads_ends_too(tiny):
-    config = {
-        "model": str(tiny.path),
-        "alias": "tiny",
-        "key": "k",
-        "context_length": 512,
-        "parallel": 1,
-        "threads": 0,
-        "gpu_layers": -1,
-        "chat_template": "",
-    }
+    settings = EngineSettings(context_length=512, parallel=1)
+    with verify(tiny) as model, lent_files(model, None, ()) as files:
+        config = {
+            **worker_config(Loading(model=model, settings=settings), files, "k"),
+            "model": [str(tiny.path)],
+        }
     command = [sys.executable, "-m", "isthmus.engines.worker"]
     for pause in (0.0, 0.3, 0.8):
         with subprocess.Popen(
@@ -291,3 +304,226 @@ def test_weights_of_an_unknown_architecture_fail_with_the_engines_reason(tiny, t
             await engine.open()
 
     with_engine(path, work)
+
+
+# ---------------------------------------------------------------- other weights, other builds
+
+
+def text_of(events):
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def test_a_split_model_is_loaded_from_its_verified_pieces(tiny, tmp_path):
+    pieces = split(tiny.path, tmp_path, 3)
+
+    async def work(engine):
+        return text_of(await events_of(engine, request()))
+
+    async def swapped(engine):
+        for piece in pieces:
+            piece.unlink()
+            piece.write_bytes(b"something else")
+        return text_of(await events_of(engine, request()))
+
+    assert with_engine(tiny, work) == with_engine(pieces[0], work)
+    if Path("/proc/self/fd").is_dir():
+        assert with_engine(pieces[0], swapped)
+
+
+def test_an_adapter_changes_the_answer_and_what_is_none_says_why(tiny, tmp_path):
+    path = adapter(tiny.path, tmp_path / "adapter.gguf")
+
+    async def work(engine):
+        return text_of(await events_of(engine, request()))
+
+    async def refused(engine):
+        with pytest.raises(LoadError, match="lora adapter"):
+            await engine.open()
+
+    adapted = msgspec.structs.replace(SETTINGS, adapters=(str(path),))
+    assert with_engine(tiny, work) != with_engine(tiny, work, adapted)
+    with_engine(tiny, refused, msgspec.structs.replace(SETTINGS, adapters=(str(tiny.path),)))
+
+
+@pytest.mark.parametrize("kind", ["package", "program"])
+def test_a_build_that_fails_is_given_up_for_the_installed_one_with_a_warning(tiny, tmp_path, kind):
+    (tmp_path / "xllamacpp").mkdir()
+    (tmp_path / "xllamacpp" / "__init__.py").write_text(
+        "import os, signal; os.kill(os.getpid(), signal.SIGILL)"
+    )
+    build = EngineBuild("odd", kind, str(tmp_path))
+
+    async def work(engine):
+        first, second = await events_of(engine, request()), await events_of(engine, request())
+        notice = first[0]
+        assert isinstance(notice, Notice)
+        assert notice.code == "engine_build_failed"
+        assert "odd" in notice.text
+        assert text_of(first) == text_of(second)
+        assert not any(isinstance(event, Notice) for event in second)
+
+    with_engine(tiny, work, build=build)
+
+
+def test_a_build_whose_worker_falls_again_and_again_is_given_up_too(tiny):
+    package = str(Path(xllamacpp.__file__).parent.parent)
+
+    async def work(engine):
+        for _ in range(2):
+            with pytest.raises(WorkerDied):
+                await fall(engine)
+        notice = (await events_of(engine, request()))[0]
+        assert isinstance(notice, Notice)
+        assert "2 times in a row" in notice.text
+
+    with_engine(tiny, work, build=EngineBuild("odd", "package", package))
+
+
+def test_weights_that_no_build_can_load_fail_with_the_installed_ones_reason(tiny, tmp_path):
+    async def work(engine):
+        with pytest.raises(LoadError, match="lora adapter"):
+            await engine.open()
+
+    settings = msgspec.structs.replace(SETTINGS, adapters=(str(tiny.path),))
+    with_engine(tiny, work, settings, build=EngineBuild("odd", "program", str(tmp_path / "none")))
+
+
+def test_more_memory_than_there_may_be_is_refused_before_anything_is_loaded(tiny):
+    async def work(engine):
+        with pytest.raises(DoesNotFit, match="MiB"):
+            await engine.open()
+        assert engine.worker is None
+
+    with_engine(tiny, work, budget=Budget(50 << 20))
+
+
+def test_the_plan_decides_the_context(tiny):
+    async def work(engine):
+        assert engine.memory_bytes() is None
+        await engine.open()
+        assert 50 << 20 < engine.memory_bytes() < 500 << 20
+        return engine.model.context_length
+
+    with verify(tiny) as model:
+        planned = plan(model.header.shape, Budget(1 << 30), SETTINGS, context_length=1024)
+    assert with_engine(tiny, work, plan=planned) == 1024
+
+
+# ---------------------------------------------------------------- what is done once
+
+
+def numbers(*words):
+    """Prompts that have little in common, of some 300 tokens."""
+    return [f"{word}: " + " ".join(f"{word} {number}" for number in range(100)) for word in words]
+
+
+def test_a_second_turn_reads_only_what_is_new_and_says_so(tiny):
+    async def work(engine):
+        conversations = {text: [Message("user", text)] for text in numbers("red", "blue", "green")}
+        for _ in range(2):
+            for conversation in conversations.values():  # one after the other, over and over
+                asked = GenerationRequest(tuple(conversation), max_tokens=8, temperature=0)
+                events = await events_of(engine, asked)
+                usage = events[-1].usage
+                if len(conversation) > 1:
+                    assert usage.prompt_tokens - usage.cached_tokens < 40
+                    assert usage.cached_tokens > 200
+                conversation += [Message("assistant", text_of(events)), Message("user", "go on")]
+
+    with_engine(tiny, work, EngineSettings(context_length=4096))
+
+
+def test_several_choices_share_one_reading_of_the_prompt(tiny):
+    async def work(engine):
+        (text,) = numbers("red")
+        client = await engine.open()
+        body = render_chat(request(text, n=4, temperature=1.0), "tiny", "llama")
+        answers = await client.post("/chat/completions", body.replace(b'"stream":true', b'"stream":false'))
+        return len(answers["choices"]), answers["timings"]["prompt_n"], answers["usage"]["prompt_tokens"]
+
+    choices, read, prompt = with_engine(tiny, work)
+    assert choices == 4
+    assert read <= prompt
+
+
+EDIT = "Say this again, word by word:\n" + "\n".join(
+    f"    self.{name}.append({name}_of(line, {number}))"
+    for number, name in enumerate(("names", "places", "dates", "notes", "names", "places", "dates", "notes"))
+)
+
+
+def test_guessing_ahead_changes_no_answer_and_saves_steps(tiny):
+    async def work(engine):
+        client = await engine.open()
+        asked = request(EDIT, max_tokens=160)
+        body = render_chat(asked, "tiny", "llama").replace(b'"stream":true', b'"stream":false')
+        answer = await client.post("/chat/completions", body)
+        assert text_of(await events_of(engine, asked)) == answer["choices"][0]["message"]["content"]
+        return answer
+
+    plain = with_engine(tiny, work, msgspec.structs.replace(SETTINGS, speculation="off"))
+    guessed = with_engine(tiny, work, msgspec.structs.replace(SETTINGS, speculation="auto"))
+    assert guessed["choices"] == plain["choices"]
+    assert guessed["timings"]["draft_n_accepted"] > 30
+    assert "draft_n" not in plain["timings"]
+
+
+def test_a_draft_model_changes_no_answer_either(tiny):
+    async def work(engine):
+        return text_of(await events_of(engine, request(EDIT, max_tokens=60)))
+
+    plain = with_engine(tiny, work, msgspec.structs.replace(SETTINGS, speculation="off"))
+    assert with_engine(tiny, work, draft=verify(tiny)) == plain
+
+
+# ---------------------------------------------------------------- the context
+
+
+def long_conversation(turns):
+    messages = [Message("system", "You like numbers.")]
+    for text in numbers(*(f"turn{number}" for number in range(turns))):
+        messages += [Message("user", text), Message("assistant", "Yes.")]
+    return (*messages, Message("user", "Now say goodbye."))
+
+
+def test_the_oldest_turns_are_left_out_where_that_is_asked_for_and_it_is_told(tiny):
+    async def work(engine):
+        asked = GenerationRequest(long_conversation(12), max_tokens=8, temperature=0, truncation="oldest")
+        events = await events_of(engine, asked)
+        notice, finish = events[0], events[-1]
+        assert isinstance(notice, Notice)
+        assert re.search(r"oldest \d+ of 26 messages", notice.text)
+        assert finish.usage.prompt_tokens <= 2048 - 8
+        left_out = int(notice.text.split()[3 - 1])
+        cut = asked.messages[:1] + asked.messages[1 + left_out :]
+        same = await events_of(engine, msgspec.structs.replace(asked, messages=cut))
+        assert same[-1].usage.prompt_tokens == finish.usage.prompt_tokens
+
+    with_engine(tiny, work)
+
+
+def test_a_conversation_that_fits_is_left_as_it_is(tiny):
+    async def work(engine):
+        events = await events_of(engine, request(truncation="oldest"))
+        assert not any(isinstance(event, Notice) for event in events)
+
+    with_engine(tiny, work)
+
+
+def test_a_last_turn_that_is_too_long_is_an_error_even_so(tiny):
+    async def work(engine):
+        asked = request("word " * 5000, truncation="oldest")
+        with pytest.raises(ContextLengthExceeded, match=r"has \d{4,} tokens.* is 2048"):
+            await events_of(engine, asked)
+
+    with_engine(tiny, work)
+
+
+def test_an_answer_that_fills_the_context_ends_there(tiny):
+    async def work(engine):
+        (text,) = numbers("red")
+        finish = (await events_of(engine, request(text, max_tokens=None, logit_bias={"2": -100})))[-1]
+        assert finish.reason == "length"
+        assert finish.usage.total_tokens <= 512
+
+    with_engine(tiny, work, EngineSettings(context_length=512, parallel=1))

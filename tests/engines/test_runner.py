@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from isthmus.engines.runner import RunnerEngine
-from isthmus.errors import ContextLengthExceeded, EngineError, RequestError, UnknownModel
+from isthmus.errors import Busy, ContextLengthExceeded, EngineError, RequestError, UnknownModel
 from isthmus.messages import Finish, GenerationRequest, Message, TextDelta
 from isthmus.settings import ProviderSettings, Secret
 from tests.upstream import CLOSE, Upstream, answer, chunk, status, stream
@@ -53,6 +53,14 @@ def test_an_answer_and_what_was_asked():
 def test_what_goes_wrong_names_the_runner(reply, kind, says):
     with Upstream(reply) as upstream, pytest.raises(kind, match=says):
         ask(upstream.url)
+
+
+def test_a_runner_that_is_busy_says_when_to_come_back_and_its_hint_is_passed_on():
+    refusal = {"error": {"message": "a queue is full", "hint": "try again later"}}
+    with Upstream(status(429, refusal, {"Retry-After": "7"})) as upstream, pytest.raises(Busy) as refused:
+        ask(upstream.url)
+    assert (refused.value.retry_after_s, refused.value.hint) == (7, "try again later")
+    assert refused.value.message == "ollama is busy: a queue is full"
 
 
 def test_a_runner_that_is_not_there_says_so_and_hides_the_password_in_its_address():

@@ -1,4 +1,4 @@
-"""A real server on a real port, in a thread, over a scripted home."""
+"""A real server on a real port, in a thread, over models that are played."""
 
 import threading
 from contextlib import contextmanager
@@ -7,32 +7,61 @@ from types import SimpleNamespace
 import anyio
 import pytest
 
+from isthmus.engines.pool import open_pool
 from isthmus.handoff.policy import Rules
 from isthmus.ledger import Keys, Ledger, open_database
-from isthmus.runtime.answer import Runtime
+from isthmus.runtime.models import Models
 from isthmus.server import listen
 from isthmus.server.state import Served
+from isthmus.store import Store
+from tests.engines.played import PlayedLoader, budget, plan
+from tests.store.samples import gguf_bytes
+
+
+class OneModel:
+    """A loader that has one engine, which the test made, whatever is to be loaded."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        engine.memory_bytes = lambda: None
+
+    async def plan(self, weights):
+        return plan(1)
+
+    async def load(self, weights, planned):
+        return self.engine
 
 
 @pytest.fixture
-def serving(settings):
-    """``with serving(home) as server``: its base URL, run file, keys and ledger."""
+def serving(settings, tmp_path):
+    """``with serving(home) as server``: its base URL, run file, keys and ledger.
+
+    ``home`` is the one engine that answers, or a `PlayedLoader`; the models ``names`` are in the store, the
+    first of them the default.
+    """
 
     @contextmanager
-    def serve(home, *, rules=None, hosted=None, max_body=2**20, **flags):
-        config = settings(server__port=0, **flags).settings
-        database = open_database(config.ledger_path)
+    def serve(home, *, names=("scripted",), rules=None, hosted=None, max_body=2**20, mib=10, **flags):
+        loader = home if isinstance(home, PlayedLoader) else OneModel(home)
+        config = settings(**{"server__port": 0, "model": names[0], **flags})
+        weights = tmp_path / "sample.gguf"
+        weights.write_bytes(gguf_bytes())
+        for name in names:
+            Store(config.settings.home_path).add_file(weights, name)
+        database = open_database(config.settings.ledger_path)
         keys, ledger = Keys(database), Ledger(database)
-        runtime = Runtime(home, rules or Rules(), hosted=hosted, ledger=ledger)
-        service = Served(runtime, Runtime(home, Rules()), max_body)
         ready, held = threading.Event(), SimpleNamespace()
 
         async def main():
             held.token = anyio.lowlevel.current_token()
             held.stop = anyio.Event()
-            with listen.take_address(config.server.host, config.server.port, keys) as sock:
-                await listen.serve(service, sock, config, keys, announce, held.stop)
-            await runtime.close()
+            address = config.settings.server
+            async with open_pool(loader, config.settings.engine, budget(mib)) as pool:
+                models = Models(config, pool)
+                service = Served(models, rules or Rules(), ledger, hosted=hosted, max_body_bytes=max_body)
+                with listen.take_address(address.host, address.port, keys) as sock:
+                    await listen.serve(service, sock, config.settings, keys, announce, held.stop)
+                await models.close()
 
         def announce(run):
             held.run = run
@@ -48,7 +77,8 @@ def serving(settings):
                 run=held.run,
                 keys=keys,
                 ledger=ledger,
-                settings=config,
+                settings=config.settings,
+                stop=lambda: anyio.from_thread.run_sync(held.stop.set, token=held.token),
             )
         finally:
             anyio.from_thread.run_sync(held.stop.set, token=held.token)

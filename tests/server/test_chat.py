@@ -14,7 +14,6 @@ from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import ContextLengthExceeded, EngineError, WorkerDied
 from isthmus.messages import (
     Finish,
-    ModelInfo,
     ReasoningDelta,
     TextDelta,
     TokenScore,
@@ -135,15 +134,6 @@ def test_a_bad_request_names_its_parameter_and_the_next_one_works(serving, body,
         assert post(server, {"messages": HI})[0] == 200
 
 
-def test_an_unknown_model_is_a_404_that_names_the_one_there_is(serving):
-    with (
-        serving(ScriptedEngine(HELLO)) as server,
-        pytest.raises(openai.NotFoundError, match="gpt-9") as refused,
-    ):
-        client(server).chat.completions.create(model="gpt-9", messages=HI)
-    assert "scripted" in refused.value.body["hint"]
-
-
 def test_a_body_that_is_too_large_is_refused(serving):
     with serving(ScriptedEngine(HELLO), max_body=1000) as server:
         status, _, answer = post(server, {"messages": [{"role": "user", "content": "x" * 2000}]})
@@ -204,17 +194,6 @@ def test_several_choices(serving):
     with serving(ScriptedEngine(script)) as server:
         answer = client(server).chat.completions.create(model="scripted", messages=HI, n=2)
     assert [(c.message.content, c.finish_reason) for c in answer.choices] == [("a", "stop"), ("b", "length")]
-
-
-def test_the_models_that_can_be_named(serving):
-    engine = ScriptedEngine(HELLO, model=ModelInfo("a/b:c", local=True, context_length=99))
-    with serving(engine) as server:
-        (model,) = client(server).models.list().data
-        assert model.id == "a/b:c"
-        assert model.model_extra["context_length"] == 99
-        assert client(server).models.retrieve("a/b:c").id == "a/b:c"
-        with pytest.raises(openai.NotFoundError):
-            client(server).models.retrieve("other")
 
 
 def test_unknown_paths_and_methods_answer_in_the_apis_shape(serving):

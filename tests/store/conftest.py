@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from isthmus.store import huggingface
+from isthmus.store import download, web
 from isthmus.store.store import Store
 from tests.store.samples import Hub, running_hub
 
@@ -18,9 +18,19 @@ def store(tmp_path: Path) -> Store:
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(huggingface, "RETRY_PAUSE_S", 0.01)
+    monkeypatch.setattr(download, "RETRY_PAUSE_S", 0.01)
+    monkeypatch.setattr(web, "RETRY_PAUSE_S", 0.01)
+    monkeypatch.setattr(download, "COMMIT_EVERY_S", 0)
+    monkeypatch.setattr(download, "WRITE_BYTES", 1)
     with running_hub() as hub:
         yield hub
+
+
+@pytest.fixture
+def network() -> Iterator[Hub]:
+    """Another server, to which a Hub redirects."""
+    with running_hub() as network:
+        yield network
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from isthmus.store.catalogue import CatalogueEntry, HuggingFace, Source, WheelPiece, Wheels
+from isthmus.store.part import Part, fetched_bytes
 
 # ---------------------------------------------------------------- GGUF
 
@@ -75,6 +76,23 @@ def gguf_bytes(
     return head + bytes(-len(head) % alignment) + bytes([fill]) * data_bytes
 
 
+def split_gguf(folder: Path, count: int, *, stem: str = "big", fill: int = 0xA5) -> list[Path]:
+    """A split model's files, as llama-gguf-split writes them: the first has the keys, each has tensors."""
+    paths: list[Path] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        place: dict[str, object] = {"split.no": number, "split.count": count}
+        content = gguf_bytes(
+            keys={**KEYS, **place} if number == 0 else place,
+            tensors=TENSORS if number == 0 else (tensor(f"blk.{number}.norm.weight", (8,), 0, 0),),
+            data_bytes=DATA_BYTES if number == 0 else 32,
+            fill=fill + number & 0xFF,
+        )
+        paths.append(folder / f"{stem}-{number + 1:05}-of-{count:05}.gguf")
+        paths[-1].write_bytes(content)
+    return paths
+
+
 # ---------------------------------------------------------------- a catalogue of one
 
 
@@ -133,8 +151,9 @@ class Request:
         self._handler = handler
         self.path = handler.path
         self.headers = handler.headers
-        match = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
         self.start = int(match[1]) if match else None
+        self.end = int(match[2]) + 1 if match and match[2] else None
 
     def answer(self, status: int, body: bytes = b"", *, sized: bool = True, **headers: str) -> None:
         """``sized`` False: the body ends where the connection does, and nobody says beforehand where."""
@@ -146,29 +165,50 @@ class Request:
         self._handler.end_headers()
         self._handler.wfile.write(body)
 
-    def serve(self, content: bytes, *, cut_after: int | None = None) -> None:
-        """The file as a real Hub sends it, ranges and all; ``cut_after`` so many bytes the line goes dead."""
-        start = self.start or 0
+    def serve(
+        self,
+        content: bytes,
+        *,
+        cut_after: int | None = None,
+        etag: str | None = None,
+        bytes_per_s: float | None = None,
+    ) -> None:
+        """The file as a real server sends it; ``cut_after`` so many bytes the line goes dead."""
+        ranged = self.start is not None and self.headers.get("If-Range", etag) == etag
+        start = self.start or 0 if ranged else 0
+        end = min(self.end or len(content), len(content)) if ranged else len(content)
         if start >= len(content):
             self.answer(416)
             return
-        body = content[start:]
-        headers = {"Content_Length": str(len(body))}
-        if self.start is not None:
-            headers["Content_Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self.answer(200 if self.start is None else 206, body[:cut_after], **headers)
+        headers = {"Content_Length": str(end - start)} | ({"ETag": etag} if etag else {})
+        if ranged:
+            headers["Content_Range"] = f"bytes {start}-{end - 1}/{len(content)}"
+        body = content[start:end][:cut_after]
+        if bytes_per_s is None:
+            self.answer(206 if ranged else 200, body, **headers)
+            return
+        self.answer(206 if ranged else 200, **headers)
+        for position in range(0, len(body), 1 << 17):
+            self._handler.wfile.write(body[position : position + (1 << 17)])
+            time.sleep((1 << 17) / bytes_per_s)
 
 
 Behaviour = Callable[[Request], None]
 
 
-def wait_until_long(path: Path, length: int) -> None:
-    """Wait until a file has so many bytes: what a client hasn't read when a line goes dead is lost to it."""
+def wait_until_fetched(part: Path, length: int) -> None:
+    """Wait until the journal of a part says that so many bytes are there."""
     deadline = time.monotonic() + 20
-    while not path.exists() or path.stat().st_size < length:
+    while fetched_bytes(part) < length:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{path} never had {length} bytes")
+            raise TimeoutError(f"{part} never had {length} bytes")
         time.sleep(0.005)
+
+
+def leave_part(path: Path, content: bytes, total: int) -> None:
+    """An unfinished fetch of a file of ``total`` bytes that has its beginning."""
+    with Part(path, total, lambda done: None) as part:
+        part.write(0, content)
 
 
 def cut_at(content: bytes, length: int, part: Path, *, silence_s: float = 0) -> Behaviour:
@@ -176,7 +216,7 @@ def cut_at(content: bytes, length: int, part: Path, *, silence_s: float = 0) -> 
 
     def behave(request: Request) -> None:
         request.serve(content, cut_after=length - (request.start or 0))
-        wait_until_long(part, length)
+        wait_until_fetched(part, length)
         time.sleep(silence_s)
 
     return behave

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.errors import InvalidWeights, UnknownModel
-from isthmus.store.gguf import HEADER_LIMIT_BYTES, GgufHeader, read_header
+from isthmus.store.gguf import (
+    HEADER_LIMIT_BYTES,
+    GgufHeader,
+    parse_headers,
+    read_header,
+    read_headers,
+    split_siblings,
+)
+from isthmus.store.shape import ModelShape
+from tests.store.large import F32, Q8_0, write_split
 from tests.store.samples import DATA_BYTES, KEYS, gguf_bytes, string, tensor
 
 WHOLE = gguf_bytes()
@@ -40,6 +49,18 @@ def test_says_what_the_weights_are(write):
         tensor_count=2,
         has_chat_template=True,
         required_bytes=len(WHOLE),
+        shape=ModelShape(
+            architecture="llama",
+            layers=(),
+            embedding_length=256,
+            feed_forward_length=0,
+            heads=0,
+            head_length=0,
+            vocabulary=3,
+            context_length=2048,
+            input_bytes=3 * 144 + 8 * 4,
+            output_bytes=0,
+        ),
     )
 
 
@@ -168,7 +189,6 @@ def test_a_gguf_that_is_no_model_by_itself(write):
     nameless = {name: value for name, value in KEYS.items() if name != "general.architecture"}
     assert "doesn't name its architecture" in refusal(write(gguf_bytes(keys=nameless)))
     assert "of type 'adapter'" in refusal(write(gguf_bytes(keys=KEYS | {"general.type": "adapter"})))
-    assert "one of 3 files" in refusal(write(gguf_bytes(keys=KEYS | {"split.count": 3})))
     assert "holds no tensors" in refusal(write(gguf_bytes(tensors=[])))
 
 
@@ -178,6 +198,68 @@ def test_what_is_no_file(tmp_path):
     assert "is not a regular file" in refusal(tmp_path / "pipe.gguf")
     with pytest.raises(UnknownModel, match="there is no file"):
         read_header(tmp_path / "absent.gguf")
+
+
+@pytest.mark.parametrize("claim", [{"llama.block_count": 4_000_000_000}, {"llama.block_count": 513}])
+def test_more_layers_than_an_engine_takes(write, claim):
+    assert "layers, and engines take 512" in refusal(write(gguf_bytes(keys=KEYS | claim)))
+    deep = gguf_bytes(tensors=[tensor("blk.999999.a", (8,), 0, 0)], data_bytes=32)
+    assert "1,000,000 layers" in refusal(write(deep))
+
+
+# ---------------------------------------------------------------- split models
+
+BLOCKS = [("token_embd.weight", (64, 10), Q8_0)] + [
+    (f"blk.{number}.{name}", (64, 64), kind)
+    for number in range(3)
+    for name, kind in [("a", F32), ("b", Q8_0)]
+]
+SPLIT_KEYS = {name: value for name, value in KEYS.items() if name != "tokenizer.ggml.tokens"}
+
+
+def test_the_pieces_of_a_split_model_are_one_model(tmp_path):
+    (whole,) = write_split(tmp_path, "whole", SPLIT_KEYS, BLOCKS, 1)
+    pieces = write_split(tmp_path, "model", SPLIT_KEYS, BLOCKS, 3)
+    assert [path.name for path in pieces] == [f"model-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+    together, alone = read_headers(pieces), read_header(whole)
+    assert together.shape == alone.shape
+    assert (together.tensor_count, together.parameter_count) == (7, alone.parameter_count)
+    assert together.required_bytes == sum(path.stat().st_size for path in pieces)
+    files = [path.open("rb", buffering=0) for path in pieces]
+    try:
+        assert parse_headers(files, pieces) == together
+    finally:
+        for file in files:
+            file.close()
+
+
+def test_a_lone_piece_names_the_first_one(tmp_path):
+    first, second, third = write_split(tmp_path, "model", SPLIT_KEYS, BLOCKS, 3)
+    for path in (first, second):
+        with pytest.raises(InvalidWeights, match="one of 3 files of a split model") as caught:
+            read_header(path)
+        assert str(first) in (caught.value.hint or "")
+    with pytest.raises(InvalidWeights, match="says that it is piece 3 of 3, and is given as piece 2 of 3"):
+        read_headers([first, third, second])
+    with pytest.raises(InvalidWeights, match="given as piece 1 of 2"):
+        read_headers([first, second])
+
+
+def test_a_piece_that_is_cut_short_is_named(tmp_path):
+    pieces = write_split(tmp_path, "model", SPLIT_KEYS, BLOCKS, 3)
+    os.truncate(pieces[1], pieces[1].stat().st_size - 1)
+    with pytest.raises(InvalidWeights, match=r"00002-of-00003.gguf is cut short"):
+        read_headers(pieces)
+
+
+@pytest.mark.parametrize("name", ["model.gguf", "model-00000-of-00003.gguf", "model-00004-of-00003.gguf"])
+def test_what_is_no_piece_by_its_name_stands_alone(tmp_path, name):
+    assert split_siblings(tmp_path / name) == (tmp_path / name,)
+
+
+def test_any_piece_leads_to_all(tmp_path):
+    paths = tuple(tmp_path / f"model-0000{number}-of-00002.gguf" for number in (1, 2))
+    assert split_siblings(paths[1]) == paths
 
 
 # ---------------------------------------------------------------- whatever the bytes

@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ import pytest
 from isthmus.errors import DigestMismatch, StorageError
 from isthmus.messages import Progress
 from isthmus.store.hashing import hash_file, stage_file
+from isthmus.store.manifest import FileProof
 
 CONTENT = os.urandom(5 << 20)
+CLOCK_TICK_S = 0.02
+"""Longer than the file system's clock takes to move on."""
 
 
 @pytest.fixture
@@ -71,3 +75,35 @@ def test_a_copy_that_does_not_fit_is_refused_before_it_begins(source, tmp_path, 
     with pytest.raises(StorageError, match="5,242,880 bytes"):
         stage_file(source, tmp_path / "staged", "mine", None)
     assert not (tmp_path / "staged").exists()
+
+
+def test_a_link_that_is_made_meanwhile_is_no_change(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"12345")
+    readings: list[int] = []
+
+    def link_once(done: int) -> None:
+        readings.append(done)
+        if len(readings) == 1:
+            time.sleep(CLOCK_TICK_S)
+            os.link(path, tmp_path / "y")
+
+    hashed = hash_file(path, link_once)
+    assert readings == [5, 5], "nothing proves that it was only a link, so it is read again"
+    assert hashed.digest == hashlib.sha256(b"12345").hexdigest()
+    assert hashed.proof == FileProof.of(path.stat())
+
+
+def test_a_file_that_is_linked_again_and_again_is_given_up(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"12345")
+    links: list[int] = []
+
+    def link(done: int) -> None:
+        time.sleep(CLOCK_TICK_S)
+        links.append(done)
+        os.link(path, tmp_path / str(len(links)))
+
+    with pytest.raises(DigestMismatch, match="was changed while it was read"):
+        hash_file(path, link)
+    assert len(links) == 5

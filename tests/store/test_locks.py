@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from isthmus.errors import StorageError
-from isthmus.store.locks import exclusive, exclusive_async
+from isthmus.store.locks import exclusive, exclusive_async, exclusive_now
 
 HOLDER = """
 import sys, time
@@ -74,3 +74,11 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError), exclusive(tmp_path / "file" / "lock"):
         pass
+
+
+def test_a_lock_that_is_held_is_not_waited_for(tmp_path):
+    path = tmp_path / "lock"
+    with exclusive_now(path) as first, exclusive_now(path) as second:
+        assert (first, second) == (True, False)
+    with exclusive_now(path) as again:
+        assert again

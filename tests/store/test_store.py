@@ -10,8 +10,10 @@ from isthmus.messages import Progress
 from isthmus.naming import ModelRef, parse_model
 from isthmus.store import catalogue
 from isthmus.store.hashing import hash_file
+from isthmus.store.locks import exclusive
+from isthmus.store.manifest import FileProof
 from isthmus.store.store import Store
-from tests.store.samples import entry_for, gguf_bytes
+from tests.store.samples import entry_for, gguf_bytes, split_gguf
 
 
 @pytest.fixture
@@ -133,14 +135,108 @@ def test_weights_that_change_before_they_are_in_place_get_no_name(store, weights
     hashed = hash_file(weights)
     weights.write_bytes(gguf_bytes(fill=7))
     with pytest.raises(DigestMismatch, match="changed after it was hashed"):
-        store.publish(hashed, name="mine", source="test")
+        store.publish([hashed], name="mine", source="test")
     assert store.models() == []
+
+
+def test_weights_that_went_before_they_are_in_place_get_no_name(store, weights):
+    hashed = hash_file(weights)
+    weights.unlink()
+    with pytest.raises(DigestMismatch, match="went after it was hashed"):
+        store.publish([hashed], name="mine", source="test")
+
+
+def test_one_changed_piece_moves_none(store, tmp_path):
+    one, two = (hash_file(path) for path in split_gguf(tmp_path, 2))
+    two.path.write_bytes(b"?")
+    with pytest.raises(DigestMismatch):
+        store.publish([one, two], name="mine", source="test")
+    assert one.path.exists()
+    assert not store.blobs.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_a_storage_error(weights, tmp_path):
     (tmp_path / "home").write_bytes(b"a file, not a folder")
     with pytest.raises(StorageError):
         Store(tmp_path / "home").add_file(weights, "mine")
+
+
+# ---------------------------------------------------------------- split models
+
+
+def test_the_first_piece_brings_the_others(store, tmp_path):
+    pieces = split_gguf(tmp_path / "split", 3)
+    seen: list[Progress] = []
+    model = store.add_file(pieces[0], "big:q4", seen.append)
+    assert model == store.resolve(parse_model("big:q4"))
+    assert [path.read_bytes() for path in model.paths] == [path.read_bytes() for path in pieces]
+    assert model.path == model.paths[0]
+    assert model.size_bytes == pieces[0].stat().st_size
+    assert model.total_bytes == sum(path.stat().st_size for path in pieces)
+    assert [progress.label for progress in seen] == [f"checking big:q4 ({piece} of 3)" for piece in (1, 2, 3)]
+    for blob, path in zip(model.blobs, model.paths, strict=True):
+        assert FileProof.of(path.stat()) == blob.proof
+
+
+def test_a_piece_that_is_missing_is_named(store, tmp_path):
+    pieces = split_gguf(tmp_path, 3)
+    pieces[1].unlink()
+    with pytest.raises(InvalidWeights, match=r"big-00002-of-00003\.gguf is missing") as caught:
+        store.add_file(pieces[0], "big")
+    assert caught.value.hint == f"put all 3 files into {tmp_path}"
+    pieces[2].unlink()
+    with pytest.raises(InvalidWeights, match=r"big-00002-of-00003\.gguf and 1 more are missing"):
+        store.add_file(pieces[0], "big")
+
+
+def test_a_split_model_goes_by_its_first_piece(store, tmp_path):
+    pieces = split_gguf(tmp_path, 2)
+    with pytest.raises(InvalidWeights, match="later one of the 2 files") as caught:
+        store.add_file(pieces[1], "big")
+    assert caught.value.hint == f"isthmus pull {pieces[0]}"
+
+
+def test_pieces_in_a_wrong_order_get_no_name(store, tmp_path):
+    one, two = split_gguf(tmp_path, 2)
+    one.rename(tmp_path / "x")
+    two.rename(one)
+    (tmp_path / "x").rename(two)
+    with pytest.raises(InvalidWeights):
+        store.add_file(one, "big")
+    assert store.models() == []
+
+
+def test_a_split_model_goes_whole_and_leaves_what_others_have(store, tmp_path):
+    pieces = split_gguf(tmp_path / "a", 2)
+    store.add_file(pieces[0], "one")
+    twin = tmp_path / "b" / pieces[0].name
+    twin.parent.mkdir()
+    twin.write_bytes(pieces[0].read_bytes())
+    twin.with_name(pieces[1].name).write_bytes(gguf_bytes(keys={"split.no": 1, "split.count": 2}, fill=9))
+    two = store.add_file(twin, "two")
+    assert len(blobs(store)) == 3, "the first piece is the same"
+    store.remove("one")
+    assert set(blobs(store)) == set(two.paths)
+    store.remove("two")
+    assert blobs(store) == []
+
+
+def test_a_split_model_without_one_of_its_files_is_not_there_and_keeps_the_others(store, tmp_path, weights):
+    model = store.add_file(split_gguf(tmp_path, 3)[0], "big")
+    model.paths[1].unlink()
+    assert store.resolve(parse_model("big")) is None
+    store.add_file(weights, "other")
+    store.remove("other")
+    assert model.paths[2].exists(), "it is named, though its model isn't whole"
+
+
+def test_a_manifest_from_before_split_models_is_read(store, weights):
+    model = store.add_file(weights, "mine")
+    path = manifest(store, "mine")
+    content = msgspec.json.decode(path.read_bytes())
+    del content["rest"]
+    path.write_bytes(msgspec.json.encode(content))
+    assert store.require(parse_model("mine")) == model
 
 
 # ---------------------------------------------------------------- what isn't there
@@ -242,6 +338,21 @@ def test_removing_a_name_removes_the_weights_that_no_other_name_has(store, weigh
     assert weights.exists(), "a person's own file stays"
 
 
+def test_a_name_that_takes_new_weights_lets_go_of_the_old_ones(store, weights, other):
+    store.add_file(weights, "mine")
+    second = store.add_file(other, "mine")
+    assert blobs(store) == [second.path]
+
+
+def test_a_blob_that_someone_works_with_stays(store, weights, other):
+    first = store.add_file(weights, "mine")
+    with exclusive(store.lock_of(first.path)):
+        store.remove("mine")
+        assert blobs(store) == [first.path]
+    store.remove(store.add_file(other, "other").name)
+    assert blobs(store) == []
+
+
 def test_removing_what_is_not_there(store, weights):
     store.add_file(weights, "mine")
     with pytest.raises(UnknownModel, match="nearest is mine"):
@@ -251,16 +362,45 @@ def test_removing_what_is_not_there(store, weights):
 # ---------------------------------------------------------------- proofs
 
 
-def test_a_proof_is_renewed_for_the_same_weights_only(store, weights, other):
+def test_a_proof_is_renewed_in_each_manifest_that_has_the_bytes(store, weights, other):
+    store.add_file(weights, "one")
+    store.add_file(weights, "two")
+    newer = store.add_file(other, "three")
+    blob = store.require(parse_model("one")).path
+    os.utime(blob)
+    hashed = hash_file(blob)
+    store.renew_proof(hashed)
+    assert store.require(parse_model("one")).proof == hashed.proof
+    assert store.require(parse_model("two")).proof == hashed.proof
+    assert store.require(parse_model("three")) == newer
+
+
+def test_a_proof_is_not_renewed_once_another_file_is_in_the_blobs_place(store, weights, tmp_path):
     model = store.add_file(weights, "mine")
-    proof = msgspec.structs.replace(model.proof, mtime_ns=1)
-    store.renew_proof(model, proof)
-    assert store.require(parse_model("mine")) == msgspec.structs.replace(model, proof=proof)
-
-    newer = store.add_file(other, "mine")
-    store.renew_proof(model, proof)
-    assert store.require(parse_model("mine")) == newer
-
+    hashed = hash_file(model.path)
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(weights.read_bytes())
+    again = store.add_file(copy, "mine")
+    store.renew_proof(hashed)
+    assert store.require(parse_model("mine")) == again
     store.remove("mine")
-    store.renew_proof(newer, proof)
+    store.renew_proof(hashed)
     assert store.models() == []
+
+
+def test_linking_a_blob_once_more_leaves_no_names_proof_behind(store, weights):
+    for name in ("one", "two", "one", "three"):
+        store.add_file(weights, name)
+    for model in store.models():
+        assert FileProof.of(model.path.stat()) == model.proof
+
+
+def test_fresh_bytes_take_the_place_of_a_damaged_blob_under_all_its_names(store, weights, tmp_path):
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(weights.read_bytes())
+    store.add_file(weights, "one")
+    weights.write_bytes(gguf_bytes(fill=7))
+    store.add_file(copy, "two")
+    one, two = store.require(parse_model("one")), store.require(parse_model("two"))
+    assert one.path.read_bytes() == copy.read_bytes()
+    assert one.proof == two.proof == FileProof.of(one.path.stat())

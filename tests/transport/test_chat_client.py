@@ -141,6 +141,17 @@ async def test_a_document_is_fetched_with_the_key():
     assert upstream.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+async def test_something_is_done_elsewhere_without_more_words():
+    with Upstream(status(200, {"loaded": True}), status(429, {"error": "busy"})) as upstream:
+        async with client(upstream.url) as caller:
+            assert await caller.post("/models/a%2Fb/load") == {"loaded": True}
+            with pytest.raises(UpstreamError, match="busy"):
+                await caller.post("/models/a%2Fb/load")
+    asked = upstream.requests[0]
+    assert (asked.method, asked.target, asked.body) == ("POST", "/v1/models/a%2Fb/load", b"")
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+
+
 # ---------------------------------------------------------------- what doesn't
 
 

@@ -1,14 +1,16 @@
 import os
+import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from isthmus.errors import DigestMismatch, InvalidWeights, ModelError, StorageError, UnknownModel
 from isthmus.messages import Progress
 from isthmus.naming import parse_model
-from isthmus.store import Store, StoredModel
+from isthmus.store import Store, StoredModel, parse_headers
 from isthmus.trust import VerifiedModel, verify
-from tests.store.samples import gguf_bytes
+from tests.store.samples import gguf_bytes, split_gguf
 
 CONTENT = gguf_bytes()
 CHANGED = gguf_bytes(fill=7)
@@ -97,7 +99,7 @@ def test_a_copied_store_is_hashed_once_more(model, tmp_path):
 
 
 def test_a_store_that_cannot_be_written_is_hashed_at_every_load(model, monkeypatch):
-    def refuse(self: Store, model: StoredModel, proof: object) -> None:
+    def refuse(self: Store, hashed: object) -> None:
         raise StorageError("read-only file system")
 
     monkeypatch.setattr(Store, "renew_proof", refuse)
@@ -115,14 +117,22 @@ def test_changed_bytes_are_refused_even_with_the_old_modification_time(model, so
     assert caught.value.hint == f"isthmus rm mine:7b && isthmus pull {source} --name mine:7b"
 
 
-def test_a_pulled_model_is_pulled_again_by_its_name(store, source):
-    model = store.add_file(source, "mine:7b")
-    manifest = store.home / "models" / "mine" / "7b.json"
-    manifest.write_bytes(manifest.read_bytes().replace(b"file:", b"hf:"))
+@pytest.mark.parametrize(
+    ("origin", "command"),
+    [
+        ("hf:org/repo/a.gguf", "isthmus pull hf:org/repo/a.gguf --name mine:7b"),
+        ("oci:host/org/repo:7b@sha256:aa", "isthmus pull oci:host/org/repo:7b@sha256:aa --name mine:7b"),
+        ("ollama:org/mine:7b", "isthmus import-ollama org/mine:7b --name mine:7b"),
+        ("file:/my models/a.gguf", "isthmus pull '/my models/a.gguf' --name mine:7b"),
+    ],
+)
+def test_the_hint_fetches_the_same_weights_again(store, model, origin, command):
+    model = msgspec.structs.replace(model, source=origin)
+    store.manifests.write(model)
     model.path.write_bytes(CHANGED)
     with pytest.raises(DigestMismatch) as caught:
         verify(store.require(parse_model("mine:7b")))
-    assert caught.value.hint == "isthmus rm mine:7b && isthmus pull mine:7b"
+    assert caught.value.hint == f"isthmus rm mine:7b && {command}"
 
 
 def test_a_file_of_another_length_is_refused_without_hashing(model):
@@ -143,6 +153,105 @@ def test_refused_weights_are_closed(model):
     with pytest.raises(DigestMismatch):
         verify(model)
     assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+def test_a_file_that_is_replaced_before_it_is_opened_is_refused(model, source):
+    source.unlink()  # the blob has the only link
+    other = model.path.with_name("other")
+    other.write_bytes(CHANGED)
+    other.replace(model.path)
+    with pytest.raises(DigestMismatch, match="their hash is"):
+        verify(model)
+
+
+def test_a_file_that_is_written_to_while_it_is_opened_is_refused(model, monkeypatch):
+    os.utime(model.path, (0, 0))  # so that the clock has moved on, however fast this test is
+
+    def parse(files, paths):
+        model.path.write_bytes(CHANGED)
+        return parse_headers(files, paths)
+
+    monkeypatch.setitem(verify.__globals__, "parse_headers", parse)
+    with pytest.raises(DigestMismatch, match="was changed while it was read"):
+        verify(model)
+
+
+def test_a_link_that_is_made_meanwhile_changes_no_bytes(model, tmp_path, monkeypatch):
+    def parse(files, paths):
+        os.link(model.path, tmp_path / "link")
+        return parse_headers(files, paths)
+
+    monkeypatch.setitem(verify.__globals__, "parse_headers", parse)
+    with verify(model) as verified:
+        assert os.read(verified.fd, len(CONTENT)) == CONTENT
+
+
+def test_many_loads_while_the_file_is_replaced_give_the_checked_bytes_or_none(store, model, source):
+    """Another file takes the blob's place again and again; whatever is verified is the model's bytes."""
+    stop = threading.Event()
+    right, wrong = model.path.with_name("right"), model.path.with_name("wrong")
+
+    def swap() -> None:
+        while not stop.is_set():
+            for path, content in ((wrong, CHANGED), (right, CONTENT)):
+                path.write_bytes(content)
+                path.replace(model.path)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        given = refused = 0
+        for _ in range(300):
+            try:
+                with verify(store.require(parse_model("mine:7b"))) as verified:
+                    assert os.pread(verified.fd, len(CONTENT), 0) == CONTENT
+                    given += 1
+            except DigestMismatch:
+                refused += 1
+    finally:
+        stop.set()
+        thread.join()
+    assert given + refused == 300
+
+
+# ---------------------------------------------------------------- split models
+
+
+@pytest.fixture
+def split(store, tmp_path) -> StoredModel:
+    return store.add_file(split_gguf(tmp_path / "split", 3)[0], "big")
+
+
+def test_all_files_of_a_split_model_are_opened_and_checked(split):
+    with verify(split, on_progress=lambda progress: pytest.fail("hashed")) as verified:
+        assert verified.paths == split.paths
+        assert verified.fd == verified.fds[0]
+        assert [os.read(fd, 1 << 16) for fd in verified.fds] == [path.read_bytes() for path in split.paths]
+        assert verified.size_bytes == split.total_bytes
+        assert verified.header.tensor_count == 4
+        fds = verified.fds
+    for fd in fds:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+
+
+def test_a_changed_later_piece_is_found_and_a_touched_one_hashed_once(store, split):
+    os.utime(split.paths[1])
+    assert hashed_bytes(split) == split.blobs[1].size_bytes
+    renewed = store.require(parse_model("big"))
+    assert hashed_bytes(renewed) == 0
+    renewed.paths[2].write_bytes(renewed.paths[2].read_bytes()[:-1] + b"?")
+    with pytest.raises(DigestMismatch, match="the weights of big have been changed"):
+        verify(renewed)
+
+
+def test_a_persons_own_split_model_needs_all_its_pieces(tmp_path):
+    pieces = split_gguf(tmp_path, 2)
+    with verify(pieces[0]) as verified:
+        assert (verified.paths, verified.digest, verified.name) == (tuple(pieces), None, pieces[0].name)
+    pieces[1].unlink()
+    with pytest.raises(InvalidWeights, match="is missing"):
+        verify(pieces[0])
 
 
 # ---------------------------------------------------------------- a person's own file

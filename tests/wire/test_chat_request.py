@@ -218,6 +218,7 @@ CALL = {"id": "c", "function": {"name": "add"}}
         ({"parallel_tool_calls": 1}, "parallel_tool_calls"),
         ({"response_format": "json"}, "response_format"),
         ({"reasoning_effort": "max"}, "reasoning_effort"),
+        ({"truncation": "oldest"}, "truncation"),
         ({"isthmus": {"handoff": "yes"}}, "isthmus.handoff"),
         ({"isthmus": {"mode": "off"}}, "isthmus.mode"),
         ({"isthmus": {"a - at `$.b`": 1}}, "isthmus.a - at `$.b`"),
@@ -237,6 +238,7 @@ def test_what_does_not_fit_is_named(parameters, param):
         ({"messages": [{"role": "bot"}]}, get_args(Role)),
         ({"reasoning_effort": "max"}, get_args(Effort)),
         ({"isthmus": {"handoff": "x"}}, get_args(HandoffMode)),
+        ({"truncation": "oldest"}, ("auto", "disabled")),
         ({"tool_choice": "any"}, ("auto", "none", "required")),
         ({"tools": [{"type": "x", "function": {"name": "x"}}]}, ("function",)),
     ],
@@ -244,6 +246,14 @@ def test_what_does_not_fit_is_named(parameters, param):
 )
 def test_a_closed_set_is_told(parameters, words):
     assert refusal(body(**parameters)).message.endswith(f" is not one of {', '.join(words)}")
+
+
+@pytest.mark.parametrize(("word", "meant"), [("auto", "oldest"), ("disabled", "none"), (None, "none")])
+def test_truncation_is_asked_for_in_the_words_of_the_responses_api(word, meant):
+    call = parse_chat(body(truncation=word))
+    assert (call.request.truncation, call.ignored) == (meant, ())
+    for dialect in DIALECTS:
+        assert "truncation" not in json.loads(render_chat(call.request, "m", dialect))
 
 
 def test_a_body_without_messages_is_told_what_it_lacks():
@@ -316,6 +326,7 @@ WHOLE = body(
     tool_choice="auto",
     parallel_tool_calls=True,
     response_format={"type": "text"},
+    truncation="auto",
     isthmus={"handoff": "off"},
     user="u",
     metadata={},

@@ -1,5 +1,7 @@
 """What Isthmus uses of xllamacpp, which ships no types."""
 
+from enum import IntEnum
+
 __version__: str
 
 class _Model:
@@ -7,6 +9,38 @@ class _Model:
 
 class CpuParams:
     n_threads: int
+
+class llama_flash_attn_type(IntEnum):  # noqa: N801
+    LLAMA_FLASH_ATTN_TYPE_AUTO = -1
+    LLAMA_FLASH_ATTN_TYPE_DISABLED = 0
+    LLAMA_FLASH_ATTN_TYPE_ENABLED = 1
+
+class ggml_type(IntEnum):  # noqa: N801
+    GGML_TYPE_F16 = 1
+    GGML_TYPE_Q4_0 = 2
+    GGML_TYPE_Q8_0 = 8
+
+class common_speculative_type(IntEnum):  # noqa: N801
+    COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE = 1
+    COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE = 6
+
+class ggml_backend_dev_type(IntEnum):  # noqa: N801
+    GGML_BACKEND_DEVICE_TYPE_CPU = 0
+
+class CommonAdapterLoraInfo:
+    def __init__(self, path: str, scale: float) -> None: ...
+
+class CommonParamsSpeculativeNgramMap:
+    size_n: int
+    size_m: int
+
+class CommonParamsSpeculativeDraft:
+    mparams: _Model
+
+class CommonParamsSpeculative:
+    types: list[common_speculative_type]
+    ngram_simple: CommonParamsSpeculativeNgramMap
+    draft: CommonParamsSpeculativeDraft
 
 class CommonParams:
     model: _Model
@@ -26,8 +60,20 @@ class CommonParams:
     verbosity: int
     cpuparams: CpuParams
     cpuparams_batch: CpuParams
+    ctx_shift: bool
+    warmup: bool
+    fit_params: bool
+    flash_attn_type: llama_flash_attn_type
+    cache_type_k: ggml_type
+    cache_type_v: ggml_type
+    tensor_buft_overrides: str
+    lora_adapters: list[CommonAdapterLoraInfo]
+    speculative: CommonParamsSpeculative
 
 class Server:
     def __init__(self, params: CommonParams) -> None: ...
     @property
     def listening_address(self) -> str: ...
+
+def get_system_info() -> str: ...
+def get_device_info() -> list[dict[str, object]]: ...

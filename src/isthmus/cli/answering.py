@@ -147,7 +147,7 @@ async def consent(outgoing: Outgoing, decision: Decision) -> bool:
     for line in what_leaves(outgoing):
         console.say(f"  {line}")
     session: PromptSession[str] = PromptSession(output=create_output(stdout=sys.stderr))
-    _forget_typed_ahead(session.input)
+    forget_typed_ahead(session.input)
     try:
         answer = await session.prompt_async("Send it? [y/N] ")
     except EOFError:
@@ -155,8 +155,8 @@ async def consent(outgoing: Outgoing, decision: Decision) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-def _forget_typed_ahead(source: "Input") -> None:
-    """A yes that was typed before the question could be seen is no consent."""
+def forget_typed_ahead(source: "Input") -> None:
+    """Drop what was typed before a question could be seen: it is no answer to it."""
     from prompt_toolkit.input.typeahead import clear_typeahead
 
     clear_typeahead(source)

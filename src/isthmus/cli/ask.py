@@ -13,6 +13,8 @@ import typer
 from isthmus import configuration
 from isthmus.cli import console
 from isthmus.cli.answering import AnswerView, can_ask, consent
+from isthmus.cli.first_run import choose
+from isthmus.cli.meanwhile import fetching_meanwhile
 from isthmus.cli.options import (
     EffortOption,
     HandoffOption,
@@ -21,6 +23,7 @@ from isthmus.cli.options import (
     ModelOption,
     SystemOption,
     TemperatureOption,
+    YesOption,
 )
 from isthmus.cli.running import run
 from isthmus.cli.session import open_runtime
@@ -28,6 +31,7 @@ from isthmus.configuration import Configuration
 from isthmus.errors import UsageError
 from isthmus.messages import GenerationRequest, Message
 from isthmus.runtime.answer import Ask
+from isthmus.store import CatalogueEntry
 from isthmus.wire.chat_writer import Completion, describe_route
 
 _PATIENCE_S = 2.0
@@ -45,6 +49,7 @@ def ask(
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed, the same answer.")] = None,
     effort: EffortOption = None,
     handoff: HandoffOption = None,
+    yes: YesOption = False,
     as_json: Json = False,
 ) -> None:
     """Ask a question and stream the answer.
@@ -70,11 +75,18 @@ def ask(
         seed=seed,
         effort=settings.effort,
     )
-    run(_ask(config, request, as_json=as_json))
+    larger = None if yes or as_json else choose(config)
+    run(_ask(config, request, larger, as_json=as_json))
 
 
-async def _ask(config: Configuration, request: GenerationRequest, *, as_json: bool) -> None:
-    async with open_runtime(config) as runtime:
+async def _ask(
+    config: Configuration, request: GenerationRequest, larger: CatalogueEntry | None, *, as_json: bool
+) -> None:
+    async with (
+        fetching_meanwhile(larger, config) as meanwhile,
+        open_runtime(config) as runtime,
+    ):
+        meanwhile.begin()
         consenter = consent if can_ask() and not as_json else None
         events = runtime.answer(Ask(request, "ask", careful=as_json), consenter)
         if not as_json:

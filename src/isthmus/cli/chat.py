@@ -15,6 +15,8 @@ from isthmus import configuration
 from isthmus.cli.answering import can_ask
 from isthmus.cli.chatting import Chat, lasting_model
 from isthmus.cli.conversation import Conversation
+from isthmus.cli.first_run import choose
+from isthmus.cli.meanwhile import fetching_meanwhile
 from isthmus.cli.options import (
     EffortOption,
     HandoffOption,
@@ -22,6 +24,7 @@ from isthmus.cli.options import (
     ModelOption,
     SystemOption,
     TemperatureOption,
+    YesOption,
 )
 from isthmus.cli.running import run
 from isthmus.cli.saved import SavedConversations, checked_name
@@ -29,11 +32,14 @@ from isthmus.cli.session import open_switchboard
 from isthmus.cli.stopping import stoppable
 from isthmus.configuration import Configuration
 from isthmus.errors import NotFound, UsageError
+from isthmus.store import CatalogueEntry
 
 if TYPE_CHECKING:
     from isthmus.cli.prompt import Prompt
 
 _PIECE_BYTES = 2**16
+_STATUS_S = 1.0
+"""How often the status says anew how far a fetch has come."""
 
 
 def chat(
@@ -47,6 +53,7 @@ def chat(
     temperature: TemperatureOption = None,
     effort: EffortOption = None,
     handoff: HandoffOption = None,
+    yes: YesOption = False,
 ) -> None:
     """Hold a conversation; /help in it lists its commands.
 
@@ -79,21 +86,36 @@ def chat(
             system=before.system if system is None else system,
             effort=before.effort if effort is None else conversation.effort,
         )
-    raise typer.Exit(run(_chat(config, saved, conversation, name)))
+    larger = None if yes or resume else choose(config)
+    raise typer.Exit(run(_chat(config, saved, conversation, name, larger)))
 
 
 async def _chat(
-    config: Configuration, saved: SavedConversations, conversation: Conversation, name: str | None
+    config: Configuration,
+    saved: SavedConversations,
+    conversation: Conversation,
+    name: str | None,
+    larger: CatalogueEntry | None,
 ) -> int:
     attended = can_ask()
-    async with open_switchboard(config) as switchboard:
+    async with (
+        fetching_meanwhile(larger, config) as meanwhile,
+        open_switchboard(config) as switchboard,
+    ):
+        meanwhile.begin()
         chat = Chat(switchboard, saved, conversation, name, attended=attended)
         chat.recall()
         if attended:
             from isthmus.cli.prompt import Prompt  # a pipe can do without it
 
             history = config.settings.home_path / "chat-history"
-            await converse(chat, Prompt(history, status=chat.status, choices=chat.choices))
+
+            def status() -> str:
+                return " · ".join(filter(None, (chat.status(), meanwhile.status)))
+
+            refresh_s = _STATUS_S if larger else 0.0
+            prompt = Prompt(history, status=status, choices=chat.choices, refresh_s=refresh_s)
+            await converse(chat, prompt)
             return 0
         async with aclosing(lines_of(sys.stdin.fileno())) as lines:
             async for line in lines:

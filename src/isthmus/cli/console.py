@@ -6,7 +6,7 @@ to run. Rich honours NO_COLOR.
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +36,19 @@ def write_json(value: Any) -> None:
 
 def write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write aligned columns, as wide as they need to be: a table is for eyes, ``--json`` for programs."""
+    for line in table(header, rows):
+        write(line)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table."""
     from rich.cells import cell_len
 
     lines = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(cell_len(cell) for cell in column) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
-        write("  ".join(padded).rstrip())
+        yield "  ".join(padded).rstrip()
 
 
 def write_fields(fields: Mapping[str, str]) -> None:

@@ -1,11 +1,11 @@
-"""``isthmus pull``, ``list``, ``show`` and ``rm``: the weights on this machine."""
+"""``isthmus list``, ``show`` and ``rm``: the weights on this machine."""
 
 import os
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from msgspec import Struct
 
@@ -14,10 +14,9 @@ from isthmus.cli import console
 from isthmus.cli.amounts import moment, size
 from isthmus.cli.options import Json
 from isthmus.cli.progress import ProgressDisplay
-from isthmus.cli.running import run
 from isthmus.errors import UsageError
 from isthmus.messages import Progress
-from isthmus.naming import ModelRef, parse_model
+from isthmus.naming import parse_model
 from isthmus.settings import Settings
 from isthmus.store import (
     CATALOGUE,
@@ -26,74 +25,24 @@ from isthmus.store import (
     Store,
     StoredModel,
     catalogue,
-    fetch,
     hash_open_file,
     open_weights,
     parse_header,
-    read_header,
+    read_headers,
 )
 
 NameOrPath = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A model's name, or a GGUF file.")]
-
-
-# ---------------------------------------------------------------- pull
-
-
-def pull(
-    model: NameOrPath,
-    name: Annotated[str | None, typer.Option("--name", help="What to call the file's model.")] = None,
-) -> None:
-    """Fetch a model, or take in a GGUF file.
-
-    A fetch that was cut short goes on where it was. A file is linked into the store, or copied where
-    that can't be.
-    """
-    settings = configuration.load().settings
-    ref = parse_model(model, settings.runners)
-    store = Store(settings.home_path)
-    if ref.kind == "runner":
-        raise UsageError(f"{ref.value} is a runner of yours and keeps its own models", hint="isthmus list")
-    if ref.kind == "path":
-        with ProgressDisplay() as progress:
-            stored = store.add_file(ref.path, name or _name_for(ref.path), progress)
-    elif name is not None:
-        raise UsageError("--name is for files: a model of the catalogue has its name", hint="isthmus list")
-    else:
-        stored = _pull_by_name(ref, store, settings)
-    console.say(f'{stored.name} is here, {size(stored.size_bytes)}: isthmus ask --model {stored.name} "..."')
-
-
-def _pull_by_name(ref: ModelRef, store: Store, settings: Settings) -> StoredModel:
-    entry = catalogue.find(ref.value)
-    if entry is None:
-        return store.require(ref)  # a file's model, here already; or an error that names the nearest
-    with ProgressDisplay() as progress:
-        return run(
-            fetch.pull(
-                entry,
-                store,
-                offline=settings.offline,
-                hf_endpoint=settings.hf_endpoint,
-                on_progress=progress,
-                on_notice=lambda notice: console.note(notice.text, notice.hint),
-            )
-        )
-
-
-def _name_for(path: Path) -> str:
-    """A file's name as a model's: ``My Model-Q4_K_M.gguf`` is ``my-model-q4_k_m``."""
-    return re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("._-")
 
 
 # ---------------------------------------------------------------- list, show
 
 
 class Weights(Struct, frozen=True):
-    """What the store or the catalogue knows of weights; ``digest`` is their SHA-256."""
+    """What the store or the catalogue knows of weights; ``digest`` is their SHA-256, where it is pinned."""
 
     name: str | None
     size_bytes: int
-    digest: str
+    digest: str | None
     licence: str | None
     description: str | None
     source: str | None = None
@@ -102,44 +51,75 @@ class Weights(Struct, frozen=True):
 
 
 def list_models(as_json: Json = False) -> None:
-    """List the models that are here, and those on offer."""
-    store = Store(configuration.load().settings.home_path)
+    """List the models that are here, and a few that fit.
+
+    isthmus search lists all that the catalogue has.
+    """
+    settings = configuration.load().settings
+    store = Store(settings.home_path)
     here = [_stored(model) for model in store.models()]
-    digests = {model.digest for model in here}
-    offers = [_offered(entry) for entry in CATALOGUE if entry.digest not in digests]
+    names = {str(model.name) for model in here}
     for problem in store.damaged():
         console.note(problem.message, problem.hint)
     if as_json:
+        offers = [_offered(entry) for entry in CATALOGUE if entry.name not in names]
         console.write_json({"models": here, "offers": offers})
-    else:
-        _write_list(here, offers)
-
-
-def _write_list(here: list[Weights], offers: list[Weights]) -> None:
+        return
     if here:
         rows = [(*_name_size_licence(each), _when(each), each.source or "") for each in here]
         console.write_table(("NAME", "SIZE", "LICENCE", "ADDED", "SOURCE"), rows)
     else:
         console.say("No model is here yet.")
+    _write_offers(settings, names)
+
+
+def _write_offers(settings: Settings, here: set[str]) -> None:
+    from isthmus.cli.outlook import look, speed  # looks at GPUs: only for those who read the list
+
+    offers = [each for each in look(settings).recommended() if each.entry.name not in here]
     if offers:
-        console.write("\nOn offer (isthmus pull NAME):" if here else "On offer (isthmus pull NAME):")
-        rows = [(*_name_size_licence(each), each.description or "") for each in offers]
-        console.write_table(("NAME", "SIZE", "LICENCE", "DESCRIPTION"), rows)
+        console.write("\nThat would run well here:" if here else "That would run well here:")
+        rows = [
+            (each.entry.name, size(each.entry.size_bytes), speed(each), each.entry.description)
+            for each in offers
+        ]
+        console.write_table(("NAME", "SIZE", "SPEED", "GOOD AT"), rows)
+    console.say(f"isthmus pull NAME fetches one; isthmus search lists all {len(CATALOGUE)} of the catalogue.")
 
 
 def show(model: NameOrPath, as_json: Json = False) -> None:
-    """Show what is known of a model."""
+    """Show what is known of a model.
+
+    Of one that isn't here: what the catalogue knows, and whether it would run on this machine.
+    """
     settings = configuration.load().settings
     ref = parse_model(model, settings.runners)
+    store = Store(settings.home_path)
+    entry = catalogue.find(ref.value) if ref.kind == "name" else None
     if ref.kind == "path":
         weights, header = _of_file(ref.path)
+    elif entry is not None and store.resolve(ref) is None and store.resolve(parse_model(entry.name)) is None:
+        _show_offer(entry, settings, as_json=as_json)
+        return
     else:
-        stored = Store(settings.home_path).require(ref)
-        weights, header = _stored(stored), read_header(stored.path)
+        stored = store.resolve(ref) or store.require(parse_model(entry.name) if entry else ref)
+        weights, header = _stored(stored), read_headers(stored.paths)
     if as_json:
         console.write_json({"weights": weights, "header": header})
     else:
         console.write_fields(_fields(weights, header))
+
+
+def _show_offer(entry: CatalogueEntry, settings: Settings, *, as_json: bool) -> None:
+    from isthmus.cli.outlook import look
+    from isthmus.cli.search import as_object, offer_fields
+
+    outlook = look(settings)
+    if as_json:
+        console.write_json({"weights": None, "header": None, "offer": as_object(entry, outlook, here=False)})
+        return
+    console.write_fields(offer_fields(entry, outlook))
+    console.say(f"It isn't here; isthmus pull {entry.name} fetches it.")
 
 
 def _fields(weights: Weights, header: GgufHeader) -> dict[str, str]:
@@ -149,7 +129,7 @@ def _fields(weights: Weights, header: GgufHeader) -> dict[str, str]:
         "Description": weights.description or header.name or "",
         "File": str(weights.path),
         "Size": f"{size(weights.size_bytes)} ({weights.size_bytes:,} bytes)",
-        "SHA-256": weights.digest,
+        "SHA-256": weights.digest or "",
         "Licence": weights.licence or "unknown",
         "Source": weights.source or "",
         "Added": _when(weights),
@@ -162,7 +142,8 @@ def _fields(weights: Weights, header: GgufHeader) -> dict[str, str]:
 
 
 def _stored(model: StoredModel) -> Weights:
-    return Weights(**{field: getattr(model, field) for field in Weights.__struct_fields__})
+    weights = Weights(**{field: getattr(model, field) for field in Weights.__struct_fields__})
+    return msgspec.structs.replace(weights, size_bytes=model.total_bytes)
 
 
 def _offered(entry: CatalogueEntry) -> Weights:
@@ -176,7 +157,7 @@ def _of_file(path: Path) -> tuple[Weights, GgufHeader]:
         header = parse_header(file, path)
         size_bytes = os.fstat(file.fileno()).st_size
         hashed = hash_open_file(file, path, lambda done: progress(Progress(label, done, size_bytes)))
-    twin = next((entry for entry in CATALOGUE if entry.digest == hashed.digest), None)
+    twin = catalogue.with_digest(hashed.digest)
     weights = Weights(
         name=None,
         size_bytes=size_bytes,

@@ -19,3 +19,6 @@ EffortOption = Annotated[
 HandoffOption = Annotated[
     str | None, typer.Option("--handoff", help="Who may answer: off, ask, auto, always.")
 ]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="On the first run, ask nothing: the starter answers.")
+]

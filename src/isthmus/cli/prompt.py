@@ -44,6 +44,7 @@ class Prompt:
         history: The file that keeps earlier lines; made readable by its owner only.
         status: What stands below the line: who answers.
         choices: What a command's argument may be completed to.
+        refresh_s: How often the status is drawn anew, in seconds; 0: with the next key.
         source: Where keys come from; the process's terminal by default.
         screen: Where it is drawn; by default stdout, or stderr where only that is a terminal.
 
@@ -57,6 +58,7 @@ class Prompt:
         *,
         status: Callable[[], str],
         choices: Choices,
+        refresh_s: float = 0.0,
         source: Input | None = None,
         screen: Output | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class Prompt:
             complete_while_typing=Condition(lambda: self._session.default_buffer.text.startswith("/")),
             key_bindings=self._bindings(),
             enable_suspend=True,
+            refresh_interval=refresh_s,
             input=source,
             output=screen or create_output(always_prefer_tty=True),
         )

@@ -1,6 +1,8 @@
 """``isthmus serve``: the OpenAI API on this machine."""
 
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import anyio
@@ -13,12 +15,11 @@ from isthmus.cli.options import HandoffOption, ModelOption
 from isthmus.cli.progress import ProgressDisplay
 from isthmus.cli.running import run
 from isthmus.cli.session import show_notice
+from isthmus.cli.spinner import spinning
 from isthmus.configuration import Configuration
-from isthmus.engines.llama import LlamaEngine
-from isthmus.handoff.policy import Rules
 from isthmus.ledger import Keys, Ledger, open_database
-from isthmus.runtime.answer import Runtime
-from isthmus.runtime.assembly import Talk, open_home, open_hosted, rules_of
+from isthmus.naming import parse_model
+from isthmus.runtime.assembly import Talk, have_weights, open_hosted, open_models, rules_of
 from isthmus.server.listen import serve as listen
 from isthmus.server.listen import take_address
 from isthmus.server.run_file import RunFile
@@ -43,25 +44,44 @@ async def _serve(config: Configuration) -> None:
     settings = config.settings
     database = open_database(settings.ledger_path)
     keys = Keys(database)
-    # The address first: that it is taken should not be learnt after loading a large model.
-    with take_address(settings.server.host, settings.server.port, keys) as sock:
+    try:
+        # The address first: that it is taken should not be learnt after loading a large model.
+        with take_address(settings.server.host, settings.server.port, keys) as sock:
+            async with _opened(config, Ledger(database)) as service:
+                stop = anyio.Event()
+                async with anyio.create_task_group() as group:
+                    await group.start(_stop_on_signal, stop, group.cancel_scope)
+                    await listen(service, sock, settings, keys, _announce, stop)
+                    group.cancel_scope.cancel()
+    finally:
+        database.dispose()
+
+
+@asynccontextmanager
+async def _opened(config: Configuration, ledger: Ledger) -> AsyncGenerator[Served, None]:
+    """What answers, with the model that the settings name fetched and loaded."""
+    settings = config.settings
+    default = parse_model(settings.model, settings.runners)
+    if default.kind != "runner":
         with ProgressDisplay() as progress:
-            home = await open_home(config, settings.model, Talk(progress, show_notice))
-        ledger = Ledger(database)
-        runtime = Runtime(home, rules_of(settings), hosted=open_hosted(config, ledger), ledger=ledger)
-        service = Served(runtime, Runtime(home, Rules()), settings.server.max_body_mb * 2**20)
+            await have_weights(default, config, Talk(progress, show_notice))
+    async with open_models(config) as models:
+        if default.kind != "runner":
+            with spinning(f"loading {models.default}"):
+                await models.pool.load(models.weights())
+        hosted = open_hosted(config, ledger)
         try:
-            if isinstance(home, LlamaEngine):
-                await home.open()
-            stop = anyio.Event()
-            async with anyio.create_task_group() as group:
-                await group.start(_stop_on_signal, stop, group.cancel_scope)
-                await listen(service, sock, settings, keys, _announce, stop)
-                group.cancel_scope.cancel()
+            yield Served(
+                models,
+                rules_of(settings),
+                ledger,
+                hosted=hosted,
+                max_body_bytes=settings.server.max_body_mb * 2**20,
+            )
         finally:
-            with anyio.CancelScope(shield=True):
-                await runtime.close()
-            database.dispose()
+            if hosted is not None:
+                with anyio.CancelScope(shield=True):
+                    await hosted.close()
 
 
 async def _stop_on_signal(

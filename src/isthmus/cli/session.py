@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from isthmus.cli import console
 from isthmus.cli.progress import ProgressDisplay
+from isthmus.cli.server_control import load_model
 from isthmus.cli.spinner import spinning
 from isthmus.configuration import Configuration, Source
 from isthmus.engines.llama import LlamaEngine
@@ -20,20 +21,35 @@ from isthmus.generator import Generator
 from isthmus.handoff.policy import stricter
 from isthmus.ledger import Ledger, open_database
 from isthmus.messages import HandoffMode, Notice
-from isthmus.naming import parse_model
+from isthmus.naming import ModelRef, parse_model
 from isthmus.runtime.answer import Runtime
-from isthmus.runtime.assembly import Talk, open_home, open_hosted, rules_of
+from isthmus.runtime.assembly import Talk, have_weights, open_home, open_hosted, rules_of
 from isthmus.server import run_file
 from isthmus.server.chat import INTERNAL
 from isthmus.server.run_file import RunFile
 from isthmus.settings import ProviderSettings, Settings
+from isthmus.store import Store, find
 
 
 class _Home(NamedTuple):
-    """The local model, and the server that has it loaded, where it isn't a worker of our own."""
+    """The local model, and the server that it runs in, where it isn't a worker of our own."""
 
     model: Generator
     server: RunFile | None
+
+
+class _ServedModel(RunnerEngine):
+    """A local model of a running server, without the server's hand-off and ledger."""
+
+    def __init__(self, server: RunFile, model: str) -> None:
+        address = ProviderSettings(base_url=server.base_url, local=True)
+        super().__init__("the server", address, model, key=server.secret, headers={INTERNAL: "1"})
+        self._server = server
+
+    async def open(self) -> None:
+        """Have the server load it."""
+        if self.model.name != self._server.model:
+            await load_model(self._server, self.model.name)
 
 
 class Switchboard:
@@ -124,8 +140,8 @@ class Switchboard:
 async def open_switchboard(configuration: Configuration) -> AsyncGenerator[Switchboard, None]:
     """Who answers under these settings, ready to do so, and closed at the end.
 
-    A server of the same person that has the model loaded answers for home; otherwise a worker is started,
-    which loads while the ledger is opened. Either way hand-off, consent and ledger are this process's own.
+    A server of the same person answers for home; otherwise a worker is started, which loads while the ledger
+    is opened. Either way hand-off, consent and ledger are this process's own.
     """
     home = await _reach(configuration)
     try:
@@ -151,13 +167,28 @@ async def open_runtime(configuration: Configuration) -> AsyncGenerator[Runtime, 
 
 
 async def _reach(configuration: Configuration) -> _Home:
-    """The local model that the settings name, verified and not yet loaded."""
+    """The local model that the settings name, verified and not yet loaded.
+
+    A server of the same person answers for all models of its store, which is ours too.
+    """
     settings = configuration.settings
     server = run_file.read(settings.run_file)
-    if server is not None and server.reference == parse_model(settings.model, settings.runners).anywhere:
-        return _Home(_through(server), server)
+    ref = parse_model(settings.model, settings.runners)
     with ProgressDisplay() as progress:
-        return _Home(await open_home(configuration, settings.model, Talk(progress, show_notice)), None)
+        talk = Talk(progress, show_notice)
+        if server is not None and ref.anywhere == server.reference:
+            return _Home(_ServedModel(server, server.model), server)
+        if server is not None and _is_of_the_store(ref, settings):
+            weights = await have_weights(ref, configuration, talk)
+            return _Home(_ServedModel(server, weights.name), server)
+        return _Home(await open_home(configuration, settings.model, talk), None)
+
+
+def _is_of_the_store(ref: ModelRef, settings: Settings) -> bool:
+    """Whether the store has the model, or can fetch it."""
+    if ref.kind == "source" or (ref.kind == "name" and find(ref.value) is not None):
+        return True
+    return Store(settings.home_path).resolve(ref) is not None
 
 
 async def _prepare(home: Generator, settings: Settings) -> Engine:
@@ -174,8 +205,8 @@ async def _prepare(home: Generator, settings: Settings) -> Engine:
 
 
 async def _load(home: Generator) -> None:
-    """Start its worker, where it is one of ours; a runner loads when it is asked."""
-    if isinstance(home, LlamaEngine):
+    """Start its worker, where it is ours or the server's; a runner loads when it is asked."""
+    if isinstance(home, LlamaEngine | _ServedModel):
         with spinning(f"loading {home.model.name}"):
             await home.open()
 
@@ -183,12 +214,6 @@ async def _load(home: Generator) -> None:
 def show_notice(notice: Notice) -> None:
     """Tell a notice on stderr."""
     console.note(notice.text, notice.hint)
-
-
-def _through(server: RunFile) -> RunnerEngine:
-    """The server's local model, without its hand-off and its ledger."""
-    address = ProviderSettings(base_url=server.base_url, local=True)
-    return RunnerEngine("the server", address, server.model, key=server.secret, headers={INTERNAL: "1"})
 
 
 def _tightened(configuration: Configuration, server: RunFile) -> Configuration:

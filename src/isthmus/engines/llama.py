@@ -1,13 +1,31 @@
 """The local model: a llama.cpp worker that is started when it is needed and restarted when it falls."""
 
 import asyncio
-from contextlib import aclosing
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+import msgspec
+
+from isthmus.engines.builds import INSTALLED, EngineBuild
+from isthmus.engines.loading import Loading, planned
 from isthmus.engines.process import WorkerProcess
-from isthmus.errors import ContextLengthExceeded, EngineError, IsthmusError, RequestError, WorkerDied
+from isthmus.engines.room import ContextRoom, Part
+from isthmus.engines.truncation import Shortened, shorten, too_long
+from isthmus.engines.worker_config import NGRAM_DRAFT
+from isthmus.errors import (
+    ContextLengthExceeded,
+    EngineError,
+    IsthmusError,
+    LoadError,
+    RequestError,
+    StorageError,
+    WorkerDied,
+)
+from isthmus.fit import Budget, Plan
 from isthmus.generator import EventStream
-from isthmus.messages import Finish, GenerationRequest, ModelInfo, TokenScore, TokenScores
+from isthmus.messages import Finish, GenerationRequest, ModelInfo, Notice, TokenScore, TokenScores, Usage
 from isthmus.settings import EngineSettings
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.trust import VerifiedModel
@@ -15,25 +33,51 @@ from isthmus.wire.chat_request import render_chat
 
 _CRASHES = 3
 """A worker that falls this often without one whole answer between is not started again."""
+_TEMPLATE_TOKENS = 256
+"""What a chat template may add to a prompt of its own."""
+
+_log = logging.getLogger(__name__)
 
 
 class LlamaEngine:
     """A `Generator` over one worker process.
 
     Args:
-        model: Verified weights; closed with the engine.
+        model: Verified weights; closed with the engine, as those of ``draft`` are.
         settings: How the worker is to load them.
+        build: Which llama.cpp runs them. One that fails is given up for the installed one.
+        plan: What lies where, and the context; made by `open` where there is only a budget.
+        budget: The memory that models may take; what the plan leaves of it may hold earlier prompts.
+        draft: A small model that guesses ahead.
         chat_template: Replaces the model's own template.
     """
 
-    def __init__(self, model: VerifiedModel, settings: EngineSettings, *, chat_template: str = "") -> None:
-        self._weights = model
-        self._settings = settings
-        self._chat_template = chat_template
+    def __init__(
+        self,
+        model: VerifiedModel,
+        settings: EngineSettings,
+        *,
+        build: EngineBuild = INSTALLED,
+        plan: Plan | None = None,
+        budget: Budget | None = None,
+        draft: VerifiedModel | None = None,
+        chat_template: str = "",
+    ) -> None:
+        self._loading = Loading(
+            model=model,
+            settings=settings,
+            build=build,
+            plan=plan,
+            budget=budget,
+            draft=draft,
+            chat_template=chat_template,
+        )
         self._worker: WorkerProcess | None = None
         self._client: ChatClient | None = None
         self._starting = asyncio.Lock()
         self._crashes = 0
+        self._notices: list[Notice] = []
+        self._room = ContextRoom(0, settings.parallel, NGRAM_DRAFT)
         self._info = ModelInfo(model.name, local=True, digest=model.digest)
 
     @property
@@ -51,10 +95,15 @@ class LlamaEngine:
         """How often the worker fell since its last whole answer."""
         return self._crashes
 
+    def memory_bytes(self) -> int | None:
+        """The main memory that its worker takes now; None where none runs. Takes milliseconds."""
+        return self._worker.memory_bytes if self._worker is not None else None
+
     async def open(self) -> ChatClient:
         """Start the worker if none runs.
 
         Raises:
+            DoesNotFit: The model takes more memory than it may.
             LoadError: The weights can't be loaded.
             EngineError: The worker fell again and again.
         """
@@ -68,19 +117,42 @@ class LlamaEngine:
                     f"the worker of {self._info.name} fell {self._crashes} times in a row and is left alone",
                     hint="try a smaller engine.context_length, then restart Isthmus",
                 )
-            worker = await WorkerProcess.start(
-                self._weights, self._settings, chat_template=self._chat_template
-            )
+            self._loading = planned(self._loading)
+            worker = await self._start()
             client = ChatClient(
                 worker.address + "/v1",
                 key=worker.key,
-                first_byte_timeout_s=self._settings.stall_timeout_s,
-                stall_timeout_s=self._settings.stall_timeout_s,
+                first_byte_timeout_s=self._loading.settings.stall_timeout_s,
+                stall_timeout_s=self._loading.settings.stall_timeout_s,
                 reuse=False,
             )
             self._worker, self._client = worker, client
-            self._info = _describe(await client.get("/models"), self._info)
+            try:
+                self._info = _describe(await client.get("/models"), self._info)
+            except UpstreamError as error:
+                raise await self._judge(error) from error
+            slots = self._loading.settings.parallel
+            self._room = ContextRoom(self._info.context_length or 0, slots, NGRAM_DRAFT)
             return client
+
+    async def _start(self) -> WorkerProcess:
+        """A worker of the build that was chosen or, where that fails, of the installed one from then on."""
+        loading, last_try = self._loading, self._crashes == _CRASHES - 1
+        if loading.build.name == INSTALLED.name:
+            return await WorkerProcess.start(loading)
+        failure = f"its worker fell {self._crashes} times in a row"
+        if not last_try:
+            try:
+                return await WorkerProcess.start(loading)
+            except (LoadError, StorageError) as error:
+                failure = error.message
+        installed = msgspec.structs.replace(loading, build=INSTALLED)
+        worker = await WorkerProcess.start(installed)
+        self._loading = installed
+        text = f"the engine build {loading.build.name} was given up for the installed one: {failure}"
+        _log.warning("%s", text)
+        self._notices.append(Notice("engine_build_failed", text, hint="isthmus doctor"))
+        return worker
 
     async def stream(self, request: GenerationRequest) -> EventStream:
         """Yield the answer; closing the iterator frees the slot.
@@ -92,23 +164,91 @@ class LlamaEngine:
             EngineError: Anything else.
         """
         client = await self.open()
-        body = render_chat(request, self._info.name, "llama")
+        notices, self._notices = self._notices, []
         try:
-            async with aclosing(client.stream(body, request.n)) as events:
+            async with aclosing(self._answer(client, request, notices)) as events:
                 async for event in events:
+                    yield event
+        except ContextLengthExceeded as error:
+            lengths = _lengths(error.__cause__)
+            if request.truncation == "none" or lengths is None:
+                raise
+            shorter = await self._shortened(client, request, lengths)
+            async with aclosing(self._answer(client, shorter.request, [*notices, shorter.notice])) as events:
+                async for event in events:
+                    yield event
+
+    async def _answer(
+        self, client: ChatClient, request: GenerationRequest, notices: list[Notice]
+    ) -> EventStream:
+        """The answer as the worker gives it, with what must be told right before it."""
+        body = render_chat(request, self._info.name, "llama")
+        tokens = 0
+        try:
+            async with (
+                self._room_for(client, body, request) as (room, part),
+                aclosing(client.stream(body, request.n)) as events,
+            ):
+                async for event in events:
+                    while notices:
+                        yield notices.pop(0)
                     if isinstance(event, Finish):
                         self._crashes = 0
-                    elif isinstance(event, TokenScores) and not request.top_logprobs:
-                        event = _without_rivals(event)
+                    elif isinstance(event, TokenScores):
+                        event = event if request.top_logprobs else _without_rivals(event)
+                    else:
+                        room.grow(part)
+                        tokens += 1
                     yield event
+                    if part.over and not isinstance(event, Finish):
+                        break
+                else:
+                    return
+            usage = Usage(await self._count(client, body), tokens)
         except UpstreamError as error:
             raise await self._judge(error) from error
+        for index in range(request.n):
+            yield Finish("length", usage if index == request.n - 1 else None, index=index)
+
+    @asynccontextmanager
+    async def _room_for(
+        self, client: ChatClient, body: bytes, request: GenerationRequest
+    ) -> AsyncGenerator[tuple[ContextRoom, Part], None]:
+        """A part of the context, waited for if need be."""
+        room = self._room
+        # No token is shorter than a byte, so mostly nothing needs to be counted.
+        part = room.try_enter(len(body) + _TEMPLATE_TOKENS, request.max_tokens, request.n)
+        if part is None:
+            part = await room.enter(await self._count(client, body), request.max_tokens, request.n)
+        try:
+            yield room, part
+        finally:
+            room.leave(part)
+
+    async def _count(self, client: ChatClient, body: bytes) -> int:
+        """How many tokens the prompt of a call has."""
+        return int((await client.post("/chat/completions/input_tokens", body))["input_tokens"])
+
+    async def _shortened(
+        self, client: ChatClient, request: GenerationRequest, lengths: tuple[int, int]
+    ) -> Shortened:
+        """The request without its oldest turns."""
+
+        async def count(shorter: GenerationRequest) -> int:
+            try:
+                return await self._count(client, render_chat(shorter, self._info.name, "llama"))
+            except UpstreamError as error:
+                raise await self._judge(error) from error
+
+        return await shorten(request, *lengths, count)
 
     async def close(self) -> None:
         """End the worker and let go of the weights."""
         async with self._starting:
             await self._bury()
-        self._weights.close()
+        self._loading.model.close()
+        if self._loading.draft is not None:
+            self._loading.draft.close()
 
     async def _bury(self) -> None:
         worker, client, self._worker, self._client = self._worker, self._client, None, None
@@ -150,11 +290,13 @@ def _describe(listing: Any, info: ModelInfo) -> ModelInfo:
 
 
 def _refusal(error: UpstreamError) -> RequestError:
-    if error.detail.get("type") == "exceed_context_size_error":
-        prompt, context = error.detail.get("n_prompt_tokens"), error.detail.get("n_ctx")
-        return ContextLengthExceeded(
-            f"the prompt has {prompt} tokens, and the model's allocated context is {context}",
-            hint="shorten it, or raise engine.context_length",
-            param="messages",
-        )
+    if (lengths := _lengths(error)) is not None:
+        return too_long(*lengths)
     return RequestError(f"the engine refuses the request: {error.message}")
+
+
+def _lengths(error: BaseException | None) -> tuple[int, int] | None:
+    """The prompt's tokens and the context's, of a refusal that is about them."""
+    if isinstance(error, UpstreamError) and error.detail.get("type") == "exceed_context_size_error":
+        return error.detail["n_prompt_tokens"], error.detail["n_ctx"]
+    return None

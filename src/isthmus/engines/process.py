@@ -5,17 +5,18 @@ import contextlib
 import os
 import re
 import secrets
-import sys
 import tempfile
-from pathlib import Path
+from collections.abc import Sequence
 from typing import IO, Any, Self
 
 import msgspec
+import psutil
 
-from isthmus.engines.worker_config import WorkerConfig
+from isthmus.engines.builds import EngineBuild, worker_command, worker_environment
+from isthmus.engines.lending import lent_files
+from isthmus.engines.loading import Loading, worker_config
 from isthmus.errors import LoadError, StorageError
-from isthmus.settings import EngineSettings, Secret
-from isthmus.trust import VerifiedModel
+from isthmus.settings import Secret
 
 _STOP_S = 5.0
 """How long a worker may take to end by itself."""
@@ -24,57 +25,32 @@ _STOP_S = 5.0
 class WorkerProcess:
     """A worker that has loaded its model. ``address`` is its base URL; ``key`` opens it."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, address: str, key: Secret, log: IO[bytes]
-    ) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: IO[bytes], key: Secret) -> None:
         self._process = process
         self._log = log
-        self.address = address
+        self.address = ""
         self.key = key
 
     @classmethod
-    async def start(cls, model: VerifiedModel, settings: EngineSettings, *, chat_template: str = "") -> Self:
-        """Start a worker and wait until it has loaded ``model``.
+    async def start(cls, loading: Loading) -> Self:
+        """Start a worker and wait until it has loaded its model.
 
-        The worker inherits the open file that was verified, so it loads those bytes and no others, even if
-        the path is swapped meanwhile. It gets a session of its own: a Ctrl-C in the terminal is the
-        parent's to handle.
+        It gets a session of its own: a Ctrl-C in the terminal is the parent's to handle.
 
         Raises:
             LoadError: The engine can't load the weights, or takes too long.
+            ModelError: An adapter can't be read.
+            StorageError: The process can't be started.
         """
         key = secrets.token_urlsafe(32)
-        limit = model.header.context_length or settings.context_length
-        config = WorkerConfig(
-            model=_path_in_child(model),
-            alias=model.name,
-            key=key,
-            context_length=min(settings.context_length or limit, limit),
-            parallel=settings.parallel,
-            threads=settings.threads,
-            gpu_layers=settings.gpu_layers,
-            chat_template=chat_template,
-        )
-        log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        try:
-            # -P: a file named like a module in the working folder must not be run.
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "isthmus.engines.worker"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                pass_fds=(model.fd,),
-                start_new_session=True,
-            )
-        except OSError as error:
-            log.close()
-            raise StorageError(f"a worker process can't be started: {error}") from error
-        worker = cls(process, "", Secret(key), log)
-        try:
-            worker.address = await worker._load(msgspec.json.encode(config), model, settings.load_timeout_s)
-        except BaseException:
-            await worker.stop()
-            raise
+        with lent_files(loading.model, loading.draft, loading.settings.adapters) as files:
+            config = worker_config(loading, files, key)
+            worker = cls(*await _spawn(loading.build, files.fds), Secret(key))
+            try:
+                worker.address = await worker._load(msgspec.json.encode(config), loading)
+            except BaseException:
+                await worker.stop()
+                raise
         return worker
 
     @property
@@ -86,6 +62,16 @@ class WorkerProcess:
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process.returncode is None
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The main memory that it takes, with what it started; None where it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            each = (process, *process.children(recursive=True))
+            return sum(one.memory_info().rss for one in each)
+        except psutil.Error:
+            return None
 
     async def ended(self, within_s: float) -> bool:
         """Whether the process has ended, waiting for it a little: a broken connection comes first."""
@@ -120,13 +106,14 @@ class WorkerProcess:
             await self._process.wait()
         self._log.close()
 
-    async def _load(self, config: bytes, model: VerifiedModel, timeout_s: float) -> str:
+    async def _load(self, config: bytes, loading: Loading) -> str:
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise LoadError("the worker has no pipes to its parent")
         with contextlib.suppress(ConnectionError):
             stdin.write(config + b"\n")
             await stdin.drain()
+        model, timeout_s = loading.model, loading.settings.load_timeout_s
         try:
             line = await asyncio.wait_for(stdout.readline(), timeout_s)
         except TimeoutError as error:
@@ -144,6 +131,20 @@ class WorkerProcess:
         return str(ready["address"])
 
 
-def _path_in_child(model: VerifiedModel) -> str:
-    """The verified file as the worker will see it. Where there is no /proc, only its path is left."""
-    return f"/proc/self/fd/{model.fd}" if Path("/proc/self/fd").is_dir() else str(model.path)
+async def _spawn(build: EngineBuild, fds: Sequence[int]) -> tuple[asyncio.subprocess.Process, IO[bytes]]:
+    """A worker's process, and the file that its log goes to."""
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *worker_command(build),
+            env=worker_environment(build),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            pass_fds=fds,
+            start_new_session=True,
+        )
+    except OSError as error:
+        log.close()
+        raise StorageError(f"a worker process can't be started: {error}") from error
+    return process, log

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import aclosing
 
-from isthmus.errors import ContextLengthExceeded, EngineError, IsthmusError, RequestError, UnknownModel
+from isthmus.errors import Busy, ContextLengthExceeded, EngineError, IsthmusError, RequestError, UnknownModel
 from isthmus.generator import EventStream
 from isthmus.messages import GenerationRequest, ModelInfo
 from isthmus.settings import ProviderSettings, Secret, without_credentials
@@ -81,4 +81,10 @@ class RunnerEngine:
             return ContextLengthExceeded(error.message, param="messages")
         if error.kind == "rejected":
             return RequestError(f"{name} refuses the request: {error.message}")
-        return EngineError(f"{name} failed: {error.message}")
+        told = error.detail.get("hint")
+        hint = told if isinstance(told, str) else None
+        if error.status == 429:
+            return Busy(
+                f"{name} is busy: {error.message}", retry_after_s=int(error.retry_after_s or 1), hint=hint
+            )
+        return EngineError(f"{name} failed: {error.message}", hint=hint)

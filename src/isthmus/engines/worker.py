@@ -11,15 +11,23 @@ import os
 import sys
 import threading
 
-from isthmus.engines.worker_config import WorkerConfig
+from isthmus.engines.mapped import release_mapped_files
+from isthmus.engines.worker_config import NGRAM_DRAFT, NGRAM_LOOKUP, OPENMP_SPINS, WorkerConfig
 
-# Threads that wait for each other spin this often before they sleep. llama.cpp's OpenMP spins for
-# milliseconds by default: with as many threads as cores, any other busy process then halts decoding (measured
-# on 2 cores beside busy processes, three rounds: 1.4, 1.5 and 7.5 tokens/s, against 6.1, 10.1 and 34.8).
-# It is read when the library is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+os.environ.update({**OPENMP_SPINS, **os.environ})
 
 import xllamacpp
+
+_FLASH_ATTENTION = {
+    "auto": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "on": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
+_KV_TYPES = {
+    "f16": xllamacpp.ggml_type.GGML_TYPE_F16,
+    "q8_0": xllamacpp.ggml_type.GGML_TYPE_Q8_0,
+    "q4_0": xllamacpp.ggml_type.GGML_TYPE_Q4_0,
+}
 
 
 def main() -> None:
@@ -33,8 +41,9 @@ def main() -> None:
     watch.start()
     try:
         server = xllamacpp.Server(parameters(config))
+        release_mapped_files()
         os.write(say, json.dumps({"address": server.listening_address}).encode() + b"\n")
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.stderr.flush()
         os._exit(3)
@@ -50,7 +59,7 @@ def _end_with_parent() -> None:
 def parameters(config: WorkerConfig) -> xllamacpp.CommonParams:
     """llama.cpp's parameters for a worker."""
     params = xllamacpp.CommonParams()
-    params.model.path = config["model"]
+    params.model.path = config["model"][0]
     params.model_alias = {config["alias"]}
     params.hostnames = ["127.0.0.1"]
     params.port = 0
@@ -61,8 +70,11 @@ def parameters(config: WorkerConfig) -> xllamacpp.CommonParams:
     params.n_parallel = config["parallel"]
     # One pool of context for all slots: more slots take no more memory, and one long prompt may use it all.
     params.kv_unified = True
-    params.cache_ram_mib = 1024
-    params.n_gpu_layers = config["gpu_layers"]
+    # An answer that fills the context ends there; its beginning is never dropped without a word.
+    params.ctx_shift = False
+    params.cache_ram_mib = config["prompt_cache_mb"]
+    # A first answer to nobody would only delay the first one to somebody.
+    params.warmup = False
     # Errors and warnings only; prompts are logged at higher levels.
     params.verbosity = 2
     if config["threads"]:
@@ -70,7 +82,39 @@ def parameters(config: WorkerConfig) -> xllamacpp.CommonParams:
         params.cpuparams_batch.n_threads = config["threads"]
     if config["chat_template"]:
         params.chat_template = config["chat_template"]
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in config["adapters"]]
+    params.flash_attn_type = _FLASH_ATTENTION[config["flash_attention"]]
+    params.cache_type_k = params.cache_type_v = _KV_TYPES[config["kv_type"]]
+    _place(params, config)
+    _speculate(params.speculative, config)
     return params
+
+
+def _place(params: xllamacpp.CommonParams, config: WorkerConfig) -> None:
+    """What lies where."""
+    params.n_gpu_layers = config["gpu_layers"]
+    # Finding out by itself what fits a GPU means reading the model twice.
+    params.fit_params = config["gpu_layers"] < 0 and _has_gpu()
+    if count := config["cpu_expert_layers"]:
+        layers = "|".join(map(str, range(count)))
+        params.tensor_buft_overrides = rf"blk\.({layers})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
+
+
+def _has_gpu() -> bool:
+    main_memory = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
+    return any(device["type"] != main_memory for device in xllamacpp.get_device_info())
+
+
+def _speculate(speculative: xllamacpp.CommonParamsSpeculative, config: WorkerConfig) -> None:
+    """What guesses tokens ahead; the model checks each guess, so that no answer changes."""
+    kinds = xllamacpp.common_speculative_type
+    if config["speculation"] == "ngram":
+        speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        speculative.ngram_simple.size_n = NGRAM_LOOKUP
+        speculative.ngram_simple.size_m = NGRAM_DRAFT
+    elif config["speculation"] == "draft":
+        speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+        speculative.draft.mparams.path = config["draft"]
 
 
 if __name__ == "__main__":

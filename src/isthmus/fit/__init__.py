@@ -1,5 +1,7 @@
 """What a model needs of memory, before it is loaded."""
 
+from isthmus.fit.budget import budget_of
 from isthmus.fit.nouns import Budget, Plan
+from isthmus.fit.planning import CONTEXT_STEP, plan
 
-__all__ = ["Budget", "Plan"]
+__all__ = ["CONTEXT_STEP", "Budget", "Plan", "budget_of", "plan"]

@@ -1,24 +1,30 @@
-"""From settings to a `Runtime`: which local model, which hosted one, which rules."""
+"""From settings to what a `Runtime` needs: which local models, which hosted one, which rules."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypedDict
 
 import anyio.to_thread
 from msgspec import Struct
 
 from isthmus.configuration import Configuration
-from isthmus.engines.llama import LlamaEngine
-from isthmus.engines.runner import RunnerEngine
-from isthmus.errors import SettingsError
+from isthmus.engines.builds import EngineBuild, chosen
+from isthmus.engines.loader import WorkerLoader
+from isthmus.engines.pool import open_pool
+from isthmus.engines.resident import Weights
+from isthmus.fit import Budget, budget_of
 from isthmus.generator import Generator
 from isthmus.handoff.hosted import HostedModel
 from isthmus.handoff.policy import Rules
 from isthmus.ledger import Ledger
+from isthmus.machine import memory, survey
 from isthmus.messages import Notice, Progress
 from isthmus.naming import ModelRef, parse_model
-from isthmus.settings import Settings
-from isthmus.store import Store, find, pull
-from isthmus.trust import VerifiedModel, verify
+from isthmus.runtime.models import Models, resolve
+from isthmus.runtime.runners import open_runner
+from isthmus.settings import Secret, Settings
+from isthmus.store import Store, find, pull, pull_reference
 
 
 class Talk(Struct, frozen=True):
@@ -37,13 +43,54 @@ async def open_home(configuration: Configuration, name: str, talk: Talk) -> Gene
         UnknownModel: Nothing goes by that name.
         FetchError: It isn't here and can't be had.
         ModelError: Its bytes are not what they should be.
+        DoesNotFit: There isn't enough memory for it.
     """
-    settings = configuration.settings
-    ref = parse_model(name, settings.runners)
+    ref = parse_model(name, configuration.settings.runners)
     if ref.kind == "runner":
-        return _runner(ref, configuration)
-    weights = await _verified(ref, settings, talk)
-    return LlamaEngine(weights, settings.engine)
+        return open_runner(ref, configuration)
+    weights = await have_weights(ref, configuration, talk)
+    loader, _ = await _loader(configuration.settings)
+    return await loader.prepare(weights, talk.on_progress)
+
+
+@asynccontextmanager
+async def open_models(configuration: Configuration) -> AsyncGenerator[Models, None]:
+    """All local models, of which those that are asked are loaded; at the end they are unloaded."""
+    settings = configuration.settings
+    loader, budget = await _loader(settings)
+    async with open_pool(loader, settings.engine, budget) as pool:
+        models = Models(configuration, pool)
+        try:
+            yield models
+        finally:
+            await models.close()
+
+
+async def have_weights(ref: ModelRef, configuration: Configuration, talk: Talk) -> Weights:
+    """A model's weights on this machine, fetched if need be; not verified yet.
+
+    Raises:
+        UnknownModel: Nothing goes by that name.
+        FetchError: It isn't here and can't be had.
+    """
+    if ref.kind == "path":
+        return ref.path
+    settings = configuration.settings
+    store = Store(settings.home_path)
+    if stored := resolve(store, ref):
+        return stored
+    terms = _Terms(
+        offline=settings.offline,
+        hf_endpoint=settings.hf_endpoint,
+        hf_token=configuration.hf_token,
+        on_progress=talk.on_progress,
+        on_notice=talk.on_notice,
+    )
+    if ref.kind == "source":
+        _, budget = await _loader(settings)
+        return await pull_reference(ref.value, store, fits=partial(_may_fit, budget), **terms)
+    entry = find(ref.value)
+    return store.require(ref) if entry is None else await pull(entry, store, **terms)
 
 
 def open_hosted(configuration: Configuration, ledger: Ledger) -> HostedModel | None:
@@ -68,30 +115,29 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def _runner(ref: ModelRef, configuration: Configuration) -> RunnerEngine:
-    provider = configuration.settings.providers[ref.value]
-    model = ref.model or provider.model
-    if model is None:
-        raise SettingsError(
-            f"the settings don't say which model of {ref.value} to use",
-            hint=f"set providers.{ref.value}.model, or use --model {ref.value}/MODEL",
-        )
-    return RunnerEngine(ref.value, provider, model, key=configuration.keys.get(ref.value))
+async def _loader(settings: Settings) -> tuple[WorkerLoader, Budget]:
+    """What loads models, and the memory that they may take together."""
+    build = chosen(settings.home_path, settings.engine.build)
+    budget = await anyio.to_thread.run_sync(_measure_budget, settings, build)
+    return WorkerLoader(settings, budget, build), budget
 
 
-async def _verified(ref: ModelRef, settings: Settings, talk: Talk) -> VerifiedModel:
-    if ref.kind == "path":
-        return await anyio.to_thread.run_sync(verify, ref.path)
-    store = Store(settings.home_path)
-    stored, entry = store.resolve(ref), find(ref.value)
-    if stored is None and entry is not None:
-        stored = await pull(
-            entry,
-            store,
-            offline=settings.offline,
-            hf_endpoint=settings.hf_endpoint,
-            on_progress=talk.on_progress,
-            on_notice=talk.on_notice,
-        )
-    work = partial(verify, stored or store.require(ref), on_progress=talk.on_progress)
-    return await anyio.to_thread.run_sync(work)
+def _measure_budget(settings: Settings, build: EngineBuild) -> Budget:
+    """What can be had now; GPUs count, and are asked, only where the build has a use for them."""
+    gpus = survey(settings.home_path).gpus if build.device else ()
+    return budget_of(settings.engine, memory(), gpus)
+
+
+class _Terms(TypedDict):
+    """On which terms weights are fetched."""
+
+    offline: bool
+    hf_endpoint: str
+    hf_token: Secret | None
+    on_progress: Callable[[Progress], None]
+    on_notice: Callable[[Notice], None]
+
+
+def _may_fit(budget: Budget, size_bytes: int) -> bool:
+    """Whether weights leave a fifth of the memory for the context; which of several to take depends on it."""
+    return size_bytes <= budget.total_bytes * 4 // 5

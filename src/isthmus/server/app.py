@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from isthmus.errors import IsthmusError, NotFound
 from isthmus.ledger import Keys
-from isthmus.server import chat, models
+from isthmus.server import chat, manage, models
 from isthmus.server.failures import error_response, method_not_allowed, unexpected
 from isthmus.server.guard import Guard
 from isthmus.server.state import Served
@@ -42,6 +42,9 @@ def build_app(service: Served, *, keys: Keys, run_key: Secret, host: str) -> ASG
             Route("/v1/chat/completions", Resource(service, POST=chat.chat_completions)),
             Route("/v1/models", Resource(service, GET=models.list_models)),
             Route("/v1/models/{model:path}", Resource(service, GET=models.one_model)),
+            Route("/isthmus/models", Resource(service, GET=manage.loaded_models)),
+            Route("/isthmus/models/{model:path}/load", Resource(service, POST=manage.load_model)),
+            Route("/isthmus/models/{model:path}/unload", Resource(service, POST=manage.unload_model)),
             Route("/health", Resource(service, GET=models.health)),
         ],
         redirect_slashes=False,

@@ -9,12 +9,12 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from isthmus.errors import IsthmusError, RequestTooLarge, UnknownModel
+from isthmus.errors import IsthmusError, RequestTooLarge
 from isthmus.generator import EventStream
 from isthmus.messages import Event, Finish, Notice, Route
 from isthmus.runtime.answer import Ask
 from isthmus.server import failures
-from isthmus.server.state import Served, served
+from isthmus.server.state import served
 from isthmus.server.streaming import EventStreamResponse, unless_gone
 from isthmus.wire import sse
 from isthmus.wire.chat_request import ChatCall, parse_chat
@@ -28,9 +28,8 @@ async def chat_completions(request: Request) -> Response:
     """Answer a conversation, streamed or whole."""
     service = served(request)
     call = parse_chat(await _body(request, service.max_body_bytes))
-    _check_model(call, service)
     own = bool(request.state.own) and INTERNAL in request.headers
-    runtime = service.bare if own else service.runtime
+    runtime = service.bare(call.model) if own else service.runtime(call.model, request.state.key)
     ask = Ask(call.request, "api", key=request.state.key, handoff=call.handoff, careful=not call.stream)
     events = runtime.answer(ask)
     if call.stream:
@@ -110,14 +109,6 @@ async def _chunks(call: ChatCall, beginning: _Beginning, events: EventStream) ->
         if last is not None and (chunk := writer.close(last, route)):
             yield sse.data(chunk)
         yield sse.data(sse.DONE)
-
-
-def _check_model(call: ChatCall, service: Served) -> None:
-    known = service.runtime.home.model.name
-    if call.model not in (None, "", "default", known):
-        raise UnknownModel(
-            f"the model {call.model!r} is not served here", hint=f'use "{known}"', param="model"
-        )
 
 
 def _headers(route: Route | None, call: ChatCall) -> dict[str, str]:

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from starlette.responses import Response
 
-from isthmus.errors import IsthmusError, RequestError
+from isthmus.errors import Busy, IsthmusError, RequestError
 
 _TYPES = {
     401: "authentication_error",
     402: "insufficient_quota",
     403: "permission_error",
     404: "not_found_error",
+    429: "rate_limit_error",
 }
 
 
@@ -36,6 +37,8 @@ def error_response(
 ) -> Response:
     """The response for an error that came before anything was sent."""
     status = error.http_status if status is None else status
+    if isinstance(error, Busy):
+        headers = {**(headers or {}), "Retry-After": str(error.retry_after_s)}
     return Response(error_body(error), status_code=status, media_type="application/json", headers=headers)
 
 

@@ -13,7 +13,6 @@ import uvicorn
 
 from isthmus.errors import ServerError
 from isthmus.ledger import Keys
-from isthmus.naming import parse_model
 from isthmus.server import run_file
 from isthmus.server.app import build_app
 from isthmus.server.run_file import RunFile
@@ -58,15 +57,18 @@ async def serve(
     on_ready: Callable[[RunFile], None],
     stop: anyio.Event,
 ) -> None:
-    """Serve on a bound socket until ``stop`` is set, then let answers in flight end, within ``drain_s``."""
+    """Serve on a bound socket until ``stop`` is set, then let answers in flight end, within ``drain_s``.
+
+    Those who still wait for a model are sent away at once.
+    """
     host, port = settings.server.host, int(sock.getsockname()[1])
     run = RunFile(
         pid=os.getpid(),
         host="127.0.0.1" if host in ("0.0.0.0", "localhost") else host,  # noqa: S104 - compared, not bound
         port=port,
         key=secrets.token_urlsafe(32),
-        model=service.runtime.home.model.name,
-        reference=parse_model(settings.model, settings.runners).anywhere,
+        model=service.models.default,
+        reference=service.models.reference,
         local_only=settings.handoff.local_only,
         offline=settings.offline,
         mode=settings.handoff.mode,
@@ -88,7 +90,7 @@ async def serve(
     run_file.write(settings.run_file, run)
     try:
         async with anyio.create_task_group() as group:
-            group.start_soon(_stop_server, server, stop)
+            group.start_soon(_stop_server, server, service, stop)
             on_ready(run)
             await server.serve(sockets=[sock])
             group.cancel_scope.cancel()
@@ -104,6 +106,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _stop_server(server: uvicorn.Server, stop: anyio.Event) -> None:
+async def _stop_server(server: uvicorn.Server, service: Served, stop: anyio.Event) -> None:
     await stop.wait()
+    service.models.pool.drain()
     server.should_exit = True

@@ -5,23 +5,56 @@ from typing import cast
 
 from starlette.requests import Request
 
+from isthmus.handoff.hosted import HostedModel
+from isthmus.handoff.policy import Rules
+from isthmus.ledger import Ledger
 from isthmus.runtime.answer import Runtime
+from isthmus.runtime.models import Models
 
 
 class Served:
-    """The runtime that answers, and a bare one without hand-off or ledger for callers that bring their own.
+    """The models that answer, and the terms on which they do.
 
     Args:
-        runtime: Answers requests under the person's rules.
-        bare: Answers from home alone, and records nothing.
+        models: The local ones.
+        rules: The person's, for who may answer.
+        ledger: Where answers are recorded.
+        hosted: The hosted model, where one is configured.
         max_body_bytes: The largest request body that is read.
     """
 
-    def __init__(self, runtime: Runtime, bare: Runtime, max_body_bytes: int) -> None:
-        self.runtime = runtime
-        self.bare = bare
+    def __init__(
+        self,
+        models: Models,
+        rules: Rules,
+        ledger: Ledger,
+        *,
+        hosted: HostedModel | None = None,
+        max_body_bytes: int,
+    ) -> None:
+        self.models = models
         self.max_body_bytes = max_body_bytes
         self.since = int(time.time())
+        self._rules = rules
+        self._ledger = ledger
+        self._hosted = hosted
+
+    def runtime(self, model: str | None, key: str | None) -> Runtime:
+        """What answers a request that names ``model``, sent with the key of that name.
+
+        Raises:
+            UnknownModel: There is no such model.
+        """
+        home = self.models.home(model, key=key)
+        return Runtime(home, self._rules, hosted=self._hosted, ledger=self._ledger)
+
+    def bare(self, model: str | None) -> Runtime:
+        """The model alone, without hand-off or ledger, for a caller that brings its own.
+
+        Raises:
+            UnknownModel: There is no such model.
+        """
+        return Runtime(self.models.home(model), Rules())
 
 
 def served(request: Request) -> Served:

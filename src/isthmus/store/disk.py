@@ -40,6 +40,20 @@ def require_space(folder: Path, needed_bytes: int, purpose: str) -> None:
         )
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk itself: files that appeared, went or were renamed.
+
+    Raises:
+        StorageError: The folder can't be opened.
+    """
+    with storage_errors(folder):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace ``path`` in one step: a reader, or a kill at any moment, finds the old bytes or the new ones.
 

@@ -8,41 +8,48 @@ A file is laid out as (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
     padding to general.alignment, then the tensors' bytes; offsets count from here
 
 where a string is its length (u64) and its bytes, and an array its elements' type (u32), their count (u64)
-and the elements. A file comes from anywhere, so nothing it says of itself is trusted: no length, count or
-offset makes the reader hold more than `HEADER_LIMIT_BYTES`, and every contradiction is `InvalidWeights`.
+and the elements. A large model is split into several such files (split.no of split.count, counted from 0):
+the first has the keys, and each has the tensors whose bytes it holds. A file comes from anywhere, so nothing
+it says of itself is trusted (`isthmus.store.gguf_bytes`).
 """
 
 import math
-import struct
+import re
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
-from typing import TypeAlias
 
 from msgspec import Struct
 
 from isthmus.errors import InvalidWeights, ModelError, UnknownModel
 from isthmus.store.disk import storage_errors
+from isthmus.store.gguf_bytes import HEADER_LIMIT_BYTES, MAX_KEY_BYTES, PULL_HINT, HeaderReader, Value
+from isthmus.store.gguf_shape import Tensor, shape_of, text, whole
 from isthmus.store.quantization import FILE_TYPES, TENSOR_TYPES
+from isthmus.store.shape import ModelShape
 
-HEADER_LIMIT_BYTES = 64 << 20
-"""The largest header that is read: a vocabulary of a million tokens fits."""
+__all__ = [
+    "HEADER_LIMIT_BYTES",
+    "GgufHeader",
+    "open_weights",
+    "parse_header",
+    "parse_headers",
+    "read_header",
+    "read_headers",
+    "split_siblings",
+]
+
 MAX_KEYS = 1 << 16
 MAX_TENSORS = 1 << 16
 MAX_DIMENSIONS = 4
-MAX_KEY_BYTES = 65_535
-
-PULL_HINT = "isthmus pull NAME fetches one that is whole"
-_READ_BYTES = 1 << 20
-
-Value: TypeAlias = int | float | bool | str
 
 
 class GgufHeader(Struct, frozen=True):
-    """What a GGUF file says of itself.
+    """What a GGUF file says of itself, or all the files of a split model together.
 
     ``context_length`` is in tokens, as trained; ``quantization`` is the field's name for the mixture of
     number formats (Q4_K_M), None where the file doesn't say; ``parameter_count`` counts the elements of all
-    tensors; ``required_bytes`` is the smallest size of a file that holds every tensor.
+    tensors; ``required_bytes`` is the smallest size of a file that holds every tensor (of all files).
     """
 
     version: int
@@ -54,6 +61,26 @@ class GgufHeader(Struct, frozen=True):
     tensor_count: int
     has_chat_template: bool
     required_bytes: int
+    shape: ModelShape
+
+
+class _Piece(Struct, frozen=True):
+    """One file's header."""
+
+    path: Path
+    version: int
+    metadata: dict[str, Value]
+    tensors: list[Tensor]
+    required_bytes: int
+
+    @property
+    def number(self) -> int:
+        return whole(self.metadata, "split.no")
+
+    @property
+    def count(self) -> int:
+        """How many files the model is split into; 1: it isn't."""
+        return max(whole(self.metadata, "split.count", default=1), 1)
 
 
 def open_weights(path: Path) -> FileIO:
@@ -82,136 +109,86 @@ def read_header(path: Path) -> GgufHeader:
 
     Raises:
         UnknownModel: There is no such file.
-        InvalidWeights: It is not a GGUF, of an unsupported kind, damaged or cut short.
+        InvalidWeights: It is not a GGUF, of an unsupported kind, damaged, cut short or one of several pieces.
         ModelError: It can't be read.
     """
     with open_weights(path) as file:
         return parse_header(file, path)
 
 
+def read_headers(paths: Sequence[Path]) -> GgufHeader:
+    """Read the headers of all the files of a split model, as `parse_headers` does.
+
+    Raises:
+        UnknownModel: One of the files isn't there.
+        InvalidWeights: As `parse_headers`.
+        ModelError: One can't be read.
+    """
+    pieces: list[_Piece] = []
+    for path in paths:
+        with open_weights(path) as file:
+            pieces.append(_read_piece(file, path))
+    return _joined(pieces)
+
+
 def parse_header(file: FileIO, path: Path) -> GgufHeader:
     """Read the header of an open file; ``path`` is what errors call it. The file's position is moved.
 
     Raises:
-        InvalidWeights: It is not a GGUF, of an unsupported kind, damaged or cut short.
+        InvalidWeights: It is not a GGUF, of an unsupported kind, damaged, cut short or one of several pieces.
     """
+    return parse_headers([file], [path])
+
+
+def parse_headers(files: Sequence[FileIO], paths: Sequence[Path]) -> GgufHeader:
+    """Read the headers of all the open files of a split model together, the first piece first.
+
+    A model that isn't split is one file. The files' positions are moved.
+
+    Raises:
+        InvalidWeights: One is not a GGUF, of an unsupported kind, damaged or cut short; or they aren't all
+            the pieces of one model, in their order.
+    """
+    return _joined([_read_piece(file, path) for file, path in zip(files, paths, strict=True)])
+
+
+_SPLIT_NAME = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
+
+
+def split_siblings(path: Path) -> tuple[Path, ...]:
+    """The names that llama.cpp gives to all the pieces of the split model that ``path`` is one of, in order.
+
+    Just ``path`` where its name isn't a piece's (model-00001-of-00003.gguf).
+    """
+    match = _SPLIT_NAME.match(path.name)
+    if match is None or not 1 <= int(match["number"]) <= int(match["count"]):
+        return (path,)
+    count = int(match["count"])
+    return tuple(
+        path.with_name(f"{match['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)
+    )
+
+
+# ---------------------------------------------------------------- one file
+
+
+def _read_piece(file: FileIO, path: Path) -> _Piece:
     with storage_errors(path):
-        head = _Head(file, path)
+        head = HeaderReader(file, path)
         version = _check_preamble(head)
         tensor_count, key_count = head.count(MAX_TENSORS, "tensors"), head.count(MAX_KEYS, "keys")
-        metadata = _read_metadata(head, key_count)
-        _check_kind(metadata, path)
-        parameters, data_bytes = _read_tensors(head, tensor_count, _alignment(metadata, head))
-        required = _aligned(head.position, _alignment(metadata, head)) + data_bytes
+        metadata = head.metadata(key_count)
+        alignment = _alignment(metadata, head)
+        tensors, data_bytes = _read_tensors(head, tensor_count, alignment)
+        required = _aligned(head.position, alignment) + data_bytes
         if head.file_bytes < required:
             raise InvalidWeights(
                 f"{path} is cut short: it has {head.file_bytes:,} of {required:,} bytes", hint=PULL_HINT
             )
-    architecture = str(metadata["general.architecture"])
-    return GgufHeader(
-        version=version,
-        architecture=architecture,
-        name=_text(metadata, "general.name"),
-        context_length=_whole(metadata, f"{architecture}.context_length", default=0) or None,
-        parameter_count=parameters,
-        quantization=FILE_TYPES.get(_whole(metadata, "general.file_type", default=-1)),
-        tensor_count=tensor_count,
-        has_chat_template="tokenizer.chat_template" in metadata,
-        required_bytes=required,
-    )
+    return _Piece(path, version, metadata, tensors, required)
 
 
-# ---------------------------------------------------------------- the bytes
-
-
-class _Head:
-    """The beginning of a file, read as far as it is needed, with a position that moves through it."""
-
-    def __init__(self, file: FileIO, path: Path) -> None:
-        self.path = path
-        self.position = 0
-        self.file_bytes = file.seek(0, 2)
-        self.bytes = bytearray()
-        self._file = file
-        file.seek(0)
-
-    def damaged(self, what: str) -> InvalidWeights:
-        """The error for a header that contradicts itself."""
-        return InvalidWeights(f"{self.path} has a damaged header: {what}", hint=PULL_HINT)
-
-    def reach(self, end: int) -> None:
-        """Hold the bytes up to ``end``."""
-        if end > HEADER_LIMIT_BYTES:
-            raise self.damaged(f"it claims to be longer than {HEADER_LIMIT_BYTES:,} bytes")
-        while len(self.bytes) < end:
-            piece = self._file.read(max(_READ_BYTES, end - len(self.bytes)))
-            if not piece:
-                raise InvalidWeights(
-                    f"{self.path} is cut short: its {self.file_bytes:,} bytes end inside its header",
-                    hint=PULL_HINT,
-                )
-            self.bytes += piece
-
-    def skip(self, length: int) -> int:
-        """Move past ``length`` bytes; gives where they begin."""
-        start = self.position
-        self.reach(start + length)
-        self.position = start + length
-        return start
-
-    def scalar(self, layout: struct.Struct) -> int | float | bool:
-        """The next number."""
-        return layout.unpack_from(self.bytes, self.skip(layout.size))[0]
-
-    def u32(self) -> int:
-        """The next 32-bit count or type."""
-        return int(self.scalar(_U32))
-
-    def u64(self) -> int:
-        """The next 64-bit length or offset."""
-        return int(self.scalar(_U64))
-
-    def count(self, limit: int, what: str) -> int:
-        """The next 64-bit count of things, none of which a sane file has too many of."""
-        count = self.u64()
-        if count > limit:
-            raise self.damaged(f"it claims to hold {count:,} {what}")
-        return count
-
-    def string(self, limit: int = HEADER_LIMIT_BYTES) -> str:
-        """The next string. What isn't UTF-8 in it is replaced: no key or value that matters has any."""
-        length = self.u64()
-        if length > limit:
-            raise self.damaged(f"it holds a string of {length:,} bytes")
-        start = self.skip(length)
-        return self.bytes[start : start + length].decode("utf-8", "replace")
-
-    def skip_strings(self, count: int) -> None:
-        """Move past an array of strings. A vocabulary has hundreds of thousands, so this loop is tight."""
-        if count > HEADER_LIMIT_BYTES // 8:
-            raise self.damaged(f"it holds an array of {count:,} strings")
-        data, position, unpack = self.bytes, self.position, _U64.unpack_from
-        held = len(data)
-        for _ in range(count):
-            if position + 8 > held:
-                self.reach(position + 8)
-                held = len(data)
-            position += 8 + unpack(data, position)[0]
-        self.reach(position)
-        self.position = position
-
-
-_U32 = struct.Struct("<I")
-_U64 = struct.Struct("<Q")
-_STRING, _ARRAY = 8, 9
-_SCALARS = {
-    number: struct.Struct("<" + layout)
-    for number, layout in enumerate(("B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d"))
-    if layout
-}
-
-
-def _check_preamble(head: _Head) -> int:
+def _check_preamble(head: HeaderReader) -> int:
     """Check magic and version; gives the version."""
     head.reach(min(512, head.file_bytes))
     if head.bytes[:4] != b"GGUF":
@@ -251,98 +228,94 @@ def _looks_like(start: bytes) -> str:
     return next((what for what, fits in known.items() if fits), "its first bytes are not GGUF")
 
 
-# ---------------------------------------------------------------- keys
-
-
-def _read_metadata(head: _Head, count: int) -> dict[str, Value]:
-    """All keys with a single value; arrays (vocabularies, merges) are passed over."""
-    metadata: dict[str, Value] = {}
-    for _ in range(count):
-        key, kind = head.string(MAX_KEY_BYTES), head.u32()
-        if kind == _STRING:
-            metadata[key] = head.string()
-        elif kind == _ARRAY:
-            _skip_array(head, key)
-        elif kind in _SCALARS:
-            metadata[key] = head.scalar(_SCALARS[kind])
-        else:
-            raise head.damaged(f"{key[:80]!r} has a value of unknown type {kind}")
-    return metadata
-
-
-def _skip_array(head: _Head, key: str) -> None:
-    kind, count = head.u32(), head.u64()
-    if kind == _STRING:
-        head.skip_strings(count)
-    elif kind in _SCALARS:
-        head.skip(count * _SCALARS[kind].size)
-    else:  # llama.cpp has no arrays of arrays either
-        raise head.damaged(f"{key[:80]!r} is an array of unknown type {kind}")
-
-
-def _check_kind(metadata: dict[str, Value], path: Path) -> None:
-    """Refuse what is a GGUF but not a whole language model."""
-    if not _text(metadata, "general.architecture"):
-        raise InvalidWeights(f"{path} doesn't name its architecture, so it is no model", hint=PULL_HINT)
-    kind = _text(metadata, "general.type") or "model"
-    if kind != "model":
-        raise InvalidWeights(f"{path} is of type {kind[:40]!r}, not a model by itself", hint=PULL_HINT)
-    pieces = _whole(metadata, "split.count", default=1)
-    if pieces > 1:
-        raise InvalidWeights(
-            f"{path} is one of {pieces} files of a split model",
-            hint=f"llama-gguf-split --merge {path} whole.gguf",
-        )
-
-
-def _text(metadata: dict[str, Value], key: str) -> str | None:
-    value = metadata.get(key)
-    return value if isinstance(value, str) else None
-
-
-def _whole(metadata: dict[str, Value], key: str, *, default: int) -> int:
-    value = metadata.get(key)
-    return value if isinstance(value, int) else default
-
-
-def _alignment(metadata: dict[str, Value], head: _Head) -> int:
+def _alignment(metadata: dict[str, Value], head: HeaderReader) -> int:
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
         raise head.damaged(f"its alignment is {alignment!r:.40}, not a power of two")
     return alignment
 
 
-# ---------------------------------------------------------------- tensors
-
-
-def _read_tensors(head: _Head, count: int, alignment: int) -> tuple[int, int]:
-    """Elements of all tensors, and how many bytes after the header the last of them ends."""
-    if not count:
-        raise InvalidWeights(f"{head.path} holds no tensors, so it is no model", hint=PULL_HINT)
-    parameters = end = 0
+def _read_tensors(head: HeaderReader, count: int, alignment: int) -> tuple[list[Tensor], int]:
+    """All tensors, and how many bytes after the header the last of them ends."""
+    tensors: list[Tensor] = []
+    end = 0
     for _ in range(count):
         name, dimensions = head.string(MAX_KEY_BYTES), head.u32()
         if dimensions > MAX_DIMENSIONS:
             raise head.damaged(f"tensor {name[:80]!r} has {dimensions:,} dimensions")
-        shape = [head.u64() for _ in range(dimensions)]
+        sizes = tuple(head.u64() for _ in range(dimensions))
         kind, offset = head.u32(), head.u64()
         if offset % alignment:
             raise head.damaged(f"tensor {name[:80]!r} begins at {offset:,}, off the alignment of {alignment}")
-        elements = math.prod(shape)
-        parameters += elements
-        end = max(end, offset + _tensor_bytes(head, name, kind, shape, elements))
-    return parameters, end
+        tensor = Tensor(name, sizes, kind, _tensor_bytes(head, name, kind, sizes))
+        tensors.append(tensor)
+        end = max(end, offset + tensor.size_bytes)
+    return tensors, end
 
 
-def _tensor_bytes(head: _Head, name: str, kind: int, shape: list[int], elements: int) -> int:
+def _tensor_bytes(head: HeaderReader, name: str, kind: int, sizes: tuple[int, ...]) -> int:
     block = TENSOR_TYPES.get(kind)
     if block is None:
         # A type newer than the table, which the engine may know: its beginning is a lower bound of its end.
         return 0
-    if shape and shape[0] % block.elements:
-        raise head.damaged(f"tensor {name[:80]!r} has rows of {shape[0]:,}, no multiple of {block.elements}")
-    return elements // block.elements * block.size_bytes
+    if sizes and sizes[0] % block.elements:
+        raise head.damaged(f"tensor {name[:80]!r} has rows of {sizes[0]:,}, no multiple of {block.elements}")
+    return math.prod(sizes) // block.elements * block.size_bytes
 
 
 def _aligned(position: int, alignment: int) -> int:
     return -(-position // alignment) * alignment
+
+
+# ---------------------------------------------------------------- all of them
+
+
+def _joined(pieces: list[_Piece]) -> GgufHeader:
+    """One header of all the pieces of a model."""
+    first = pieces[0]
+    _check_order(pieces)
+    metadata = first.metadata
+    _check_kind(metadata, first.path)
+    tensors = [tensor for piece in pieces for tensor in piece.tensors]
+    if not tensors:
+        raise InvalidWeights(f"{first.path} holds no tensors, so it is no model", hint=PULL_HINT)
+    architecture = str(metadata["general.architecture"])
+    return GgufHeader(
+        version=first.version,
+        architecture=architecture,
+        name=text(metadata, "general.name"),
+        context_length=whole(metadata, f"{architecture}.context_length") or None,
+        parameter_count=sum(math.prod(tensor.sizes) for tensor in tensors),
+        quantization=FILE_TYPES.get(whole(metadata, "general.file_type", default=-1)),
+        tensor_count=len(tensors),
+        has_chat_template="tokenizer.chat_template" in metadata,
+        required_bytes=sum(piece.required_bytes for piece in pieces),
+        shape=shape_of(metadata, tensors, first.path),
+    )
+
+
+def _check_order(pieces: list[_Piece]) -> None:
+    """Make sure that these are all the pieces of one model, in their order."""
+    first = pieces[0]
+    if len(pieces) == 1 and first.count > 1:
+        beside = split_siblings(first.path)
+        raise InvalidWeights(
+            f"{first.path} is one of {first.count} files of a split model, and the others aren't beside it",
+            hint=f"put all of them into one folder and name the first: isthmus pull {beside[0]}",
+        )
+    for number, piece in enumerate(pieces):
+        if piece.count != len(pieces) or piece.number != number:
+            raise InvalidWeights(
+                f"{piece.path} says that it is piece {piece.number + 1} of {piece.count}, "
+                f"and is given as piece {number + 1} of {len(pieces)}",
+                hint=PULL_HINT,
+            )
+
+
+def _check_kind(metadata: dict[str, Value], path: Path) -> None:
+    """Refuse what is a GGUF but not a whole language model."""
+    if not text(metadata, "general.architecture"):
+        raise InvalidWeights(f"{path} doesn't name its architecture, so it is no model", hint=PULL_HINT)
+    kind = text(metadata, "general.type") or "model"
+    if kind != "model":
+        raise InvalidWeights(f"{path} is of type {kind[:40]!r}, not a model by itself", hint=PULL_HINT)

@@ -14,6 +14,7 @@ from isthmus.store.disk import require_space, storage_errors
 from isthmus.store.manifest import FileProof
 
 _CHUNK_BYTES = 4 << 20
+_READINGS = 5
 
 
 class HashedFile(Struct, frozen=True):
@@ -36,13 +37,17 @@ def hash_open_file(file: FileIO, path: Path, on_bytes: Callable[[int], None] | N
         DigestMismatch: Someone wrote to the file meanwhile.
         StorageError: The file can't be read.
     """
-    with storage_errors(path):
-        before = FileProof.of(os.fstat(file.fileno()))
-        digest = _sha256(file, on_bytes)
-        after = FileProof.of(os.fstat(file.fileno()))
-    if after != before:
-        raise DigestMismatch(f"{path} was changed while it was read", hint="try again")
-    return HashedFile(path, digest, before)
+    for _ in range(_READINGS):
+        with storage_errors(path):
+            before = FileProof.of(os.fstat(file.fileno()))
+            digest = _sha256(file, on_bytes)
+            after = FileProof.of(os.fstat(file.fileno()))
+        if after == before:
+            return HashedFile(path, digest, before)
+        if not after.same_content(before):
+            break
+        # Only its links or permissions seem to have changed, but nothing proves it: it is read again.
+    raise DigestMismatch(f"{path} was changed while it was read", hint="try again")
 
 
 def hash_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> HashedFile:

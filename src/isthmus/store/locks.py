@@ -30,6 +30,17 @@ def exclusive(path: Path) -> Generator[None]:
         yield
 
 
+@contextmanager
+def exclusive_now(path: Path) -> Generator[bool]:
+    """Hold the lock if it is free at this moment; gives whether it is held.
+
+    Raises:
+        StorageError: The lock file can't be made.
+    """
+    with _lock_file(path) as file:
+        yield _try_lock(file, path)
+
+
 @asynccontextmanager
 async def exclusive_async(path: Path, while_waiting: Callable[[], None]) -> AsyncGenerator[None]:
     """Hold the lock for long work; ``while_waiting`` is called again and again until it is free.

@@ -1,12 +1,17 @@
 """What the store writes down of each model, and the proof that its bytes are still those that were hashed."""
 
 import os
+import shlex
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 from msgspec import Meta, Struct
+
+from isthmus.errors import DigestMismatch
+from isthmus.store import catalogue
 
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 """A SHA-256 in lower-case hex: nothing else can become the name of a file."""
@@ -60,22 +65,60 @@ class Manifest(Struct, frozen=True, kw_only=True):
     proof: FileProof
     rest: tuple[Blob, ...] = ()
 
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """All files of the weights, in order."""
+        return (Blob(self.digest, self.size_bytes, self.proof), *self.rest)
+
+    @property
+    def total_bytes(self) -> int:
+        """The length of all files together."""
+        return sum(blob.size_bytes for blob in self.blobs)
+
+    def with_proofs(self, proofs: Mapping[str, FileProof]) -> Self:
+        """The same manifest, with newer proofs of those blobs whose digests are in ``proofs``."""
+        first, *rest = (
+            msgspec.structs.replace(blob, proof=proofs.get(blob.digest, blob.proof)) for blob in self.blobs
+        )
+        return msgspec.structs.replace(self, proof=first.proof, rest=tuple(rest))
+
 
 class StoredModel(Manifest, frozen=True, kw_only=True):
     """A model of the store whose weights are there; ``home`` is the store's folder."""
 
     home: Path
 
+    @classmethod
+    def of(cls, manifest: Manifest, home: Path) -> Self:
+        """The model of a manifest that lies in the store at ``home``."""
+        return cls(home=home, **{field: getattr(manifest, field) for field in Manifest.__struct_fields__})
+
     @property
     def path(self) -> Path:
-        """The file of weights."""
+        """The file of weights; the first one of a split model."""
         return blob_path(self.home, self.digest)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files of the weights, in order."""
+        return tuple(blob_path(self.home, blob.digest) for blob in self.blobs)
 
     @property
     def pull_command(self) -> str:
         """What to type to fetch the same weights again."""
         scheme, _, where = self.source.partition(":")
-        return f"isthmus pull {where} --name {self.name}" if scheme == "file" else f"isthmus pull {self.name}"
+        if catalogue.find(self.name):
+            return f"isthmus pull {self.name}"
+        if scheme == "ollama":
+            return f"isthmus import-ollama {shlex.quote(where)} --name {self.name}"
+        return f"isthmus pull {shlex.quote(where if scheme == 'file' else self.source)} --name {self.name}"
+
+    def changed(self, what: str) -> DigestMismatch:
+        """The error for weights that aren't those that were pulled; ``what`` shows it."""
+        return DigestMismatch(
+            f"the weights of {self.name} have been changed since they were pulled: {what}",
+            hint=f"isthmus rm {self.name} && {self.pull_command}",
+        )
 
 
 def blob_path(home: Path, digest: str) -> Path:

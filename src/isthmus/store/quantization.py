@@ -48,6 +48,10 @@ TENSOR_TYPES: dict[int, BlockType] = {
 }
 """The ``ggml_type`` of a tensor; the gaps are types that were withdrawn."""
 
+REPACKED_TYPES = frozenset({2, 12, 20, 39})
+"""Those that llama.cpp arranges anew for a CPU with AVX2, and for most others: Q4_0, Q4_K, IQ4_NL and MXFP4
+(``ggml_repack_get_optimal_repack_type`` in ggml-cpu/repack.cpp)."""
+
 FILE_TYPES: dict[int, str] = {
     0: "F32",
     1: "F16",
@@ -86,3 +90,36 @@ FILE_TYPES: dict[int, str] = {
     40: "Q1_0",
 }
 """``general.file_type`` as the field writes it."""
+
+BITS_PER_WEIGHT: dict[str, float] = {
+    "F32": 32.0,
+    "F16": 16.0,
+    "BF16": 16.0,
+    "Q8_0": 8.50,
+    "Q6_K": 6.56,
+    "Q5_K_M": 5.70,
+    "Q5_K_S": 5.57,
+    "Q4_K_M": 4.89,
+    "Q4_K_S": 4.67,
+    "Q4_0": 4.64,
+    "IQ4_NL": 4.68,
+    "IQ4_XS": 4.46,
+    "MXFP4_MOE": 4.63,
+    "Q3_K_L": 4.30,
+    "Q3_K_M": 4.00,
+    "Q3_K_S": 3.64,
+    "IQ3_M": 3.76,
+    "IQ3_S": 3.66,
+    "IQ3_XS": 3.50,
+    "IQ3_XXS": 3.25,
+    "Q2_K": 3.16,
+    "Q2_K_S": 2.97,
+    "IQ2_M": 2.93,
+    "IQ2_S": 2.74,
+    "IQ2_XS": 2.59,
+    "IQ2_XXS": 2.38,
+    "IQ1_M": 2.15,
+    "IQ1_S": 2.00,
+}
+"""What a weight takes in a whole file of that type: llama.cpp's table for Llama-3.1-8B
+(tools/quantize/README.md), for MXFP4_MOE gpt-oss-20b's file. Another model's mixture differs a little."""

@@ -9,23 +9,22 @@ A blob appears by a rename, complete and hashed, and a manifest by another, so t
 leaves at worst a blob that no name points to.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
-from isthmus.errors import DigestMismatch, ModelError, UnknownModel, UsageError
+from isthmus.errors import DigestMismatch, ModelError, UnknownModel
 from isthmus.messages import Progress
-from isthmus.naming import ModelRef, closest, parse_model
+from isthmus.naming import ModelRef, closest
 from isthmus.store import catalogue
-from isthmus.store.disk import storage_errors, write_atomically
-from isthmus.store.gguf import open_weights, parse_header
+from isthmus.store.disk import storage_errors
+from isthmus.store.gguf import read_headers
 from isthmus.store.hashing import HashedFile, stage_file
-from isthmus.store.locks import exclusive
-from isthmus.store.manifest import FileProof, Manifest, StoredModel, blob_path
-
-_LATEST = "latest"
+from isthmus.store.locks import exclusive, exclusive_now
+from isthmus.store.manifest import Blob, FileProof, Manifest, StoredModel, blob_path
+from isthmus.store.manifests import Manifests, checked_name
+from isthmus.store.pieces import piece_labels, whole_model
 
 
 class Store:
@@ -33,6 +32,7 @@ class Store:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.manifests = Manifests(home)
 
     # ------------------------------------------------------------ reading
 
@@ -42,9 +42,8 @@ class Store:
         Raises:
             ModelError: Its manifest is damaged.
         """
-        if ref.kind != "name":
-            return None
-        return self._load(self._manifest_path(ref.value))
+        manifest = self.manifests.read(ref.value) if ref.kind == "name" else None
+        return self._stored(manifest) if manifest else None
 
     def require(self, ref: ModelRef) -> StoredModel:
         """The model that ``ref`` names.
@@ -60,11 +59,12 @@ class Store:
 
     def models(self) -> list[StoredModel]:
         """All models that are here, by name. Those with a damaged manifest are in `damaged`."""
-        return self._scan()[0]
+        manifests, _ = self.manifests.scan()
+        return [model for manifest in manifests if (model := self._stored(manifest))]
 
     def damaged(self) -> list[ModelError]:
         """What is wrong with the manifests that can't be read."""
-        return self._scan()[1]
+        return list(self.manifests.scan()[1].values())
 
     # ------------------------------------------------------------ writing
 
@@ -73,103 +73,122 @@ class Store:
     ) -> StoredModel:
         """Give a GGUF file a name: hash it, and link it into the store, or copy it from another file system.
 
-        A name that had other weights now has these. A name of the catalogue takes the catalogue's bytes only.
+        The first file of a split model brings the others, which lie beside it. A name that had other weights
+        now has these. A name to which the catalogue has pinned bytes takes those only.
 
         Raises:
             UsageError: ``name`` can't be a model's name.
             UnknownModel: There is no such file.
-            InvalidWeights: It isn't a whole GGUF.
-            DigestMismatch: The catalogue knows other weights by that name, or the file changed meanwhile.
+            InvalidWeights: It isn't a whole GGUF, or not the first of its pieces, or a piece is missing.
+            DigestMismatch: The catalogue knows other weights by that name, or a file changed meanwhile.
             StorageError: There is no room, or the store can't be written.
         """
-        name = _checked_name(name)
-        with open_weights(path) as file:
-            parse_header(file, path)
-        source = path.resolve()
-        staged = self.partial / f"add-{name.replace(':', '@')}.gguf"
-        with exclusive(staged.with_suffix(".lock")):
-            try:
-                hashed = stage_file(source, staged, name, on_progress)
-                entry = catalogue.find(name)
-                if entry is not None and entry.digest != hashed.digest:
-                    raise DigestMismatch(
-                        f"{path} doesn't hold the weights that the catalogue knows as {name}",
-                        hint=f"isthmus pull {path} --name my-{name}",
-                    )
-                return self.publish(
-                    hashed,
-                    name=name,
-                    source=f"file:{source}",
-                    licence=entry.licence if entry else None,
-                    description=entry.description if entry else None,
+        name = checked_name(name)
+        files = whole_model(path)
+        read_headers(files)
+        with self.staged([file.resolve() for file in files], name, on_progress) as weights:
+            entry = catalogue.find(name)
+            if entry is not None and entry.digest not in (None, weights[0].digest):
+                raise DigestMismatch(
+                    f"{path} doesn't hold the weights that the catalogue knows as {name}",
+                    hint=f"isthmus pull {path} --name my-{name}",
                 )
-            finally:
-                staged.unlink(missing_ok=True)
+            return self.publish(
+                weights,
+                name=name,
+                source=f"file:{path.resolve()}",
+                licence=entry.licence if entry else None,
+                description=entry.description if entry else None,
+            )
+
+    @contextmanager
+    def staged(
+        self, sources: Sequence[Path], name: str, on_progress: Callable[[Progress], None] | None = None
+    ) -> Generator[list[HashedFile]]:
+        """Files from elsewhere, linked or copied into the store and hashed, to be published while this lasts.
+
+        Raises:
+            DigestMismatch: Someone wrote to a file meanwhile.
+            StorageError: A file can't be read, there is no room, or the store can't be written.
+        """
+        with ExitStack() as stack:
+            yield [
+                stack.enter_context(self._staged(source, label, on_progress))
+                for source, label in zip(sources, piece_labels(name, len(sources)), strict=True)
+            ]
 
     def publish(
         self,
-        weights: HashedFile,
+        weights: Sequence[HashedFile],
         *,
         name: str,
         source: str,
         licence: str | None = None,
         description: str | None = None,
     ) -> StoredModel:
-        """Move hashed weights to their place, unless they lie there already, and name them.
+        """Move hashed weights to their places, unless they lie there already, and name them.
+
+        Other names of the same bytes are told of their new state, so that no load hashes them once more;
+        weights that lose their last name by this go.
+
+        Args:
+            weights: The model's files in order: one, or the pieces of a split model.
+            name: What to call the model. A name that had other weights now has these.
+            source: Where they came from: hf:..., wheel:..., file:...
+            licence: The licence's name, where it is known.
+            description: A line about the model, where there is one.
 
         Raises:
-            DigestMismatch: The file was changed after it was hashed.
+            UsageError: ``name`` can't be a model's name.
+            DigestMismatch: A file was changed, or went, after it was hashed.
             StorageError: The store can't be written.
         """
-        blob = blob_path(self.home, weights.digest)
-        with exclusive(self._lock), storage_errors(blob):
-            blob.parent.mkdir(parents=True, exist_ok=True)
-            weights.path.replace(blob)
-            # Renaming counts as a change of the file, so the proof is taken where it will be checked.
-            proof = FileProof.of(blob.stat())
-            if not proof.same_content(weights.proof):
-                raise DigestMismatch(f"{weights.path} was changed after it was hashed", hint="try again")
+        name = checked_name(name)
+        with exclusive(self.lock):
+            for file in weights:
+                _require_unchanged(file, file.path)
+            proofs = {file.digest: self._place(file) for file in weights}
+            first, *rest = (Blob(file.digest, file.proof.size, proofs[file.digest]) for file in weights)
             model = StoredModel(
                 home=self.home,
                 name=name,
-                digest=weights.digest,
-                size_bytes=proof.size,
+                digest=first.digest,
+                size_bytes=first.size_bytes,
                 licence=licence,
                 description=description,
                 source=source,
                 added=datetime.now(UTC),
-                proof=proof,
+                proof=first.proof,
+                rest=tuple(rest),
             )
-            self._write(model)
+            self.manifests.write(model)
+            self._renew_proofs(proofs)
+            self._collect()
         return model
 
-    def renew_proof(self, model: StoredModel, proof: FileProof) -> None:
-        """Write down that the blob has just been hashed again, unless the name has other weights by now.
+    def renew_proof(self, hashed: HashedFile) -> None:
+        """Write down that a blob has just been hashed again, in the manifest of each name that has it.
+
+        Nothing is written where other bytes, or a fresher copy of the same, took the blob's place meanwhile.
 
         Raises:
             StorageError: The store can't be written.
         """
-        with exclusive(self._lock):
-            current = self._load(self._manifest_path(model.name))
-            if current is not None and current.digest == model.digest:
-                self._write(msgspec.structs.replace(current, proof=proof))
+        with exclusive(self.lock), suppress(FileNotFoundError):
+            if FileProof.of(blob_path(self.home, hashed.digest).stat()) == hashed.proof:
+                self._renew_proofs({hashed.digest: hashed.proof})
 
     def remove(self, name: str) -> None:
-        """Forget a name, and the weights if no other name has them.
+        """Forget a name, and the weights that no other name has.
 
         Raises:
             UnknownModel: Nothing is here by that name.
             StorageError: The store can't be written.
         """
-        with exclusive(self._lock):
-            path = self._manifest_path(name)
-            if not path.exists():
+        with exclusive(self.lock):
+            if not self.manifests.delete(name):
                 raise self._unknown(name)
-            with storage_errors(path):
-                path.unlink()
-                if not any(path.parent.iterdir()):
-                    path.parent.rmdir()
-                self._collect()
+            self._collect()
 
     # ------------------------------------------------------------ places
 
@@ -179,57 +198,71 @@ class Store:
         return self.home / "partial"
 
     @property
-    def _lock(self) -> Path:
+    def blobs(self) -> Path:
+        """The folder of the weights."""
+        return self.home / "blobs"
+
+    @property
+    def lock(self) -> Path:
+        """Held while blobs and manifests appear or go."""
         return self.home / "store.lock"
 
-    def _manifest_path(self, name: str) -> Path:
-        family, _, tag = _checked_name(name).partition(":")
-        return self.home / "models" / family / f"{tag or _LATEST}.json"
+    def lock_of(self, path: Path) -> Path:
+        """Held by whoever fetches, copies or hashes a blob or part: sha256-HEX.lock for sha256-HEX.part."""
+        return self.partial / f"{path.name.partition('.')[0]}.lock"
 
-    # ------------------------------------------------------------ manifests
+    def unnamed(self) -> list[Path]:
+        """The blobs that no name points to; none while a damaged manifest can't say what it points to."""
+        manifests, errors = self.manifests.scan()
+        if errors:
+            return []
+        named = {blob_path(self.home, blob.digest) for manifest in manifests for blob in manifest.blobs}
+        return sorted(set(self.blobs.glob("sha256-*")) - named)
 
-    def _load(self, path: Path) -> StoredModel | None:
-        """The model of a manifest; None where the manifest or its weights are missing."""
-        try:
-            manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            name = f"{path.parent.name}:{path.stem}"
-            raise ModelError(
-                f"the store's entry for {name} is damaged ({path}: {error})", hint=f"isthmus rm {name}"
-            ) from error
-        model = StoredModel(home=self.home, **msgspec.structs.asdict(manifest))
-        return model if model.path.is_file() else None
+    # ------------------------------------------------------------ the work
 
-    def _write(self, model: StoredModel) -> None:
-        manifest = Manifest(**{field: getattr(model, field) for field in Manifest.__struct_fields__})
-        content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-        write_atomically(self._manifest_path(model.name), content)
-
-    def _scan(self) -> tuple[list[StoredModel], list[ModelError]]:
-        models: list[StoredModel] = []
-        errors: list[ModelError] = []
-        for path in sorted((self.home / "models").glob("*/*.json")):
-            if path.name.startswith("."):  # a write in progress
-                continue
+    @contextmanager
+    def _staged(
+        self, source: Path, label: str, on_progress: Callable[[Progress], None] | None
+    ) -> Generator[HashedFile]:
+        with storage_errors(source):
+            status = source.stat()
+        # One at a time for each file: linking it would disturb whoever is hashing it.
+        staged = self.partial / f"add-{status.st_dev:x}-{status.st_ino:x}.gguf"
+        with exclusive(self.lock_of(staged)):
             try:
-                model = self._load(path)
-            except ModelError as error:
-                errors.append(error)
-            else:
-                models += [model] if model else []
-        return models, errors
+                yield stage_file(source, staged, label, on_progress)
+            finally:
+                staged.unlink(missing_ok=True)
+
+    def _place(self, file: HashedFile) -> FileProof:
+        """Move a file to its blob; gives its proof there, as moving counts as a change of the file."""
+        blob = blob_path(self.home, file.digest)
+        with storage_errors(blob):
+            blob.parent.mkdir(parents=True, exist_ok=True)
+            if file.path != blob:
+                file.path.replace(blob)
+                file.path.unlink(missing_ok=True)  # of two links to the same bytes, replacing leaves both
+        return _require_unchanged(file, blob)
+
+    def _renew_proofs(self, proofs: Mapping[str, FileProof]) -> None:
+        """Have each manifest say of its blobs what ``proofs`` says of those with their digests."""
+        for manifest in self.manifests.scan()[0]:
+            renewed = manifest.with_proofs(proofs)
+            if renewed != manifest:
+                self.manifests.write(renewed)
 
     def _collect(self) -> None:
-        """Remove the blobs that no name points to; none where a manifest can't say what it points to."""
-        models, errors = self._scan()
-        if errors:
-            return
-        named = {model.path for model in models}
-        for blob in (self.home / "blobs").glob("sha256-*"):
-            if blob not in named:
-                blob.unlink()
+        """Remove the blobs that no name points to, unless someone is working with one."""
+        for blob in self.unnamed():
+            with exclusive_now(self.lock_of(blob)) as free, storage_errors(blob):
+                if free:
+                    blob.unlink()
+
+    def _stored(self, manifest: Manifest) -> StoredModel | None:
+        """The model of a manifest; None where any of its weights are missing."""
+        model = StoredModel.of(manifest, self.home)
+        return model if all(path.is_file() for path in model.paths) else None
 
     def _unknown(self, name: str) -> UnknownModel:
         name = name.lower()
@@ -245,16 +278,18 @@ class Store:
         )
 
 
-def _checked_name(name: str) -> str:
-    """A name of the store as it is written; "mine:latest" is "mine".
+def _require_unchanged(file: HashedFile, path: Path) -> FileProof:
+    """The proof of ``path``, where the bytes that were hashed must be.
 
     Raises:
-        UsageError: It can't be a model's name.
+        DigestMismatch: Others are, or none.
     """
-    try:
-        ref = parse_model(name)
-    except UnknownModel as error:
-        raise UsageError(str(error), hint="use letters, digits, . _ and -: --name my-model:7b") from error
-    if ref.kind != "name":
-        raise UsageError(f"{name!r} reads as a file's path, not as a model's name", hint="--name my-model:7b")
-    return ref.value.removesuffix(f":{_LATEST}")
+    with storage_errors(path):
+        try:
+            proof = FileProof.of(path.stat())
+        except FileNotFoundError:
+            proof = None
+    if proof is None or not proof.same_content(file.proof):
+        what = "went" if proof is None else "was changed"
+        raise DigestMismatch(f"{path} {what} after it was hashed", hint="try again")
+    return proof

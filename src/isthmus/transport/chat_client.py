@@ -129,22 +129,38 @@ class ChatClient:
         Raises:
             UpstreamError: It couldn't be had.
         """
-        with _translated(self._key):
-            async with (
-                asyncio.timeout(self._first_byte_timeout_s),
-                self._open().get(
-                    self._base_url + path, headers=self._head(), allow_redirects=False, proxy=self._proxy
-                ) as response,
-            ):
-                if response.status != 200:
-                    raise await _refusal(response, self._key)
-                return msgspec.json.decode(await response.read())
+        return await self._call("GET", path)
+
+    async def post(self, path: str, body: bytes | None = None) -> Any:
+        """Have something done at ``path``; the JSON document that comes back.
+
+        Raises:
+            UpstreamError: It wasn't done.
+        """
+        return await self._call("POST", path, body)
 
     async def close(self) -> None:
         """Give the connections back."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    async def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
+        with _translated(self._key):
+            async with (
+                asyncio.timeout(self._first_byte_timeout_s),
+                self._open().request(
+                    method,
+                    self._base_url + path,
+                    data=body,
+                    headers=self._head(),
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                ) as response,
+            ):
+                if response.status != 200:
+                    raise await _refusal(response, self._key)
+                return msgspec.json.decode(await response.read())
 
     async def _post(self, path: str, body: bytes, begin_by: float) -> aiohttp.ClientResponse:
         # No redirects: a key and a question go to the address that the person named, or nowhere.

@@ -1,12 +1,13 @@
 """From a model's name to bytes that were checked: the `VerifiedModel` is all that engines accept.
 
-A model of the store was hashed when it was pulled. Hashing it again at each load would cost seconds, so the
+A model of the store was hashed when it was pulled. Hashing it again at each load would cost seconds, so each
 file's state is compared with what was written down then, and only a difference costs a full hash. Whatever is
 checked is the open file, and the engine loads from that same file: nobody can put another in its place.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -15,49 +16,77 @@ from typing import Self
 from isthmus.errors import DigestMismatch, StorageError
 from isthmus.messages import Progress
 from isthmus.store import (
+    Blob,
     FileProof,
     GgufHeader,
     Store,
     StoredModel,
+    blob_path,
     hash_open_file,
     open_weights,
-    parse_header,
+    parse_headers,
+    piece_labels,
+    reporter,
+    whole_model,
 )
 
 OnProgress = Callable[[Progress], None]
 
 
 class VerifiedModel:
-    """An open file of weights that was checked; use it as a context manager, or close it.
+    """Open files of weights that were checked; use it as a context manager, or close it.
 
     Attributes:
         name: The model's name, or the file's where it has none.
-        path: Where the file was found. Load from ``fd`` instead: the path may lead elsewhere by then.
-        digest: The SHA-256 of the bytes, as hex; None for a person's own file, of which nothing is pinned.
+        paths: Where the files were found, in order. Load from ``fds``: a path may lead elsewhere by then.
+        digest: The SHA-256 of the (first) file, as hex; None for a person's own, of which nothing is pinned.
+        size_bytes: The length of all files together.
         header: What the weights say of themselves.
     """
 
     def __init__(
-        self, file: FileIO, *, name: str, path: Path, digest: str | None, header: GgufHeader
+        self,
+        files: Sequence[FileIO],
+        *,
+        name: str,
+        paths: Sequence[Path],
+        digest: str | None,
+        header: GgufHeader,
     ) -> None:
-        self._file = file
+        self._files = tuple(files)
         self.name = name
-        self.path = path
+        self.paths = tuple(paths)
         self.digest = digest
+        self.size_bytes = sum(os.fstat(file.fileno()).st_size for file in files)
         self.header = header
 
     @property
+    def path(self) -> Path:
+        """Where the file was found; the first one of a split model."""
+        return self.paths[0]
+
+    @property
     def fd(self) -> int:
-        """The read-only file descriptor of exactly the file that was checked, positioned at its beginning.
+        """The first of ``fds``, which is the only one unless the model is split.
 
         Raises:
             ValueError: The model was closed.
         """
-        return self._file.fileno()
+        return self._files[0].fileno()
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Read-only file descriptors of exactly the files that were checked, positioned at their beginnings.
+
+        Raises:
+            ValueError: The model was closed.
+        """
+        return tuple(file.fileno() for file in self._files)
 
     def close(self) -> None:
-        """Close the file. An engine that has opened it by its descriptor keeps what it has."""
-        self._file.close()
+        """Close the files. An engine that has opened them by their descriptors keeps what it has."""
+        for file in self._files:
+            file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -74,9 +103,10 @@ class VerifiedModel:
 def verify(model: StoredModel | Path, *, on_progress: OnProgress | None = None) -> VerifiedModel:
     """Open a model's weights and check them.
 
-    A stored model's bytes are those with its digest. Of a file that a person points to, nothing is pinned:
-    only its header is checked, and its digest is None. Blocks for a full hash where the stored file's state
-    differs from what was written down; call it from a thread where that matters.
+    A stored model's bytes are those with its digests. Of a file that a person points to, nothing is pinned:
+    only its header is checked, and its digest is None; the further files of a split one lie beside it. Blocks
+    for a full hash where a stored file's state differs from what was written down; call it from a thread
+    where that matters.
 
     Args:
         model: A model of the store, or a GGUF file.
@@ -88,45 +118,51 @@ def verify(model: StoredModel | Path, *, on_progress: OnProgress | None = None) 
         DigestMismatch: The stored bytes are not those that were pulled.
         ModelError: It can't be read.
     """
-    path = model.path if isinstance(model, StoredModel) else model
-    file = open_weights(path)
-    try:
-        if isinstance(model, StoredModel):
-            _check_digest(model, file, on_progress)
-        header = parse_header(file, path)
-        file.seek(0)  # a descriptor opened through /dev/fd may share its position
-    except BaseException:
-        file.close()
-        raise
-    if isinstance(model, StoredModel):
-        return VerifiedModel(file, name=model.name, path=path, digest=model.digest, header=header)
-    return VerifiedModel(file, name=path.name, path=path, digest=None, header=header)
-
-
-def _check_digest(model: StoredModel, file: FileIO, on_progress: OnProgress | None) -> None:
-    """Make sure that the open file has the model's digest, as cheaply as its state allows."""
-    proof = FileProof.of(os.fstat(file.fileno()))
-    if proof == model.proof:
-        return
-    if proof.size != model.size_bytes:
-        raise _mismatch(model, f"they have {proof.size:,} bytes, not {model.size_bytes:,}")
-
-    def on_bytes(done: int) -> None:
-        if on_progress is not None:
-            on_progress(Progress(f"checking {model.name}", done, proof.size))
-
-    hashed = hash_open_file(file, model.path, on_bytes)
-    if hashed.digest != model.digest:
-        raise _mismatch(model, f"their hash is {hashed.digest[:12]}..., not {model.digest[:12]}...")
-    try:
-        Store(model.home).renew_proof(model, hashed.proof)
-    except StorageError:
-        # A store that can't be written, such as one shared by a whole machine, is hashed at every load.
-        return
-
-
-def _mismatch(model: StoredModel, what: str) -> DigestMismatch:
-    return DigestMismatch(
-        f"the weights of {model.name} have been changed since they were pulled: {what}",
-        hint=f"isthmus rm {model.name} && {model.pull_command}",
+    stored = model if isinstance(model, StoredModel) else None
+    paths = whole_model(model) if isinstance(model, Path) else model.paths
+    with ExitStack() as opened:
+        files = [opened.enter_context(open_weights(path)) for path in paths]
+        checked = _check_digests(stored, files, on_progress) if stored else [_state(file) for file in files]
+        header = parse_headers(files, paths)
+        for file, path, proof in zip(files, paths, checked, strict=True):
+            if not _state(file).same_content(proof):
+                raise DigestMismatch(f"{path} was changed while it was read", hint="try again")
+            file.seek(0)  # a descriptor opened through /dev/fd may share its position
+        opened.pop_all()
+    return VerifiedModel(
+        files,
+        name=stored.name if stored else paths[0].name,
+        paths=paths,
+        digest=stored.digest if stored else None,
+        header=header,
     )
+
+
+def _check_digests(
+    model: StoredModel, files: Sequence[FileIO], on_progress: OnProgress | None
+) -> list[FileProof]:
+    """Make sure that the open files have the model's digests; gives the state in which they were found so."""
+    return [
+        blob.proof
+        if _state(file) == blob.proof
+        else _hash(model, blob, file, reporter(on_progress, f"checking {label}", blob.size_bytes))
+        for blob, file, label in zip(model.blobs, files, piece_labels(model.name, len(files)), strict=True)
+    ]
+
+
+def _hash(model: StoredModel, blob: Blob, file: FileIO, on_bytes: Callable[[int], None] | None) -> FileProof:
+    """Make sure of one file's digest by reading all of it, and write down that this was done."""
+    size_bytes = _state(file).size
+    if size_bytes != blob.size_bytes:
+        raise model.changed(f"they have {size_bytes:,} bytes, not {blob.size_bytes:,}")
+    hashed = hash_open_file(file, blob_path(model.home, blob.digest), on_bytes)
+    if hashed.digest != blob.digest:
+        raise model.changed(f"their hash is {hashed.digest[:12]}..., not {blob.digest[:12]}...")
+    # A store that can't be written, such as one shared by a whole machine, is hashed at every load.
+    with suppress(StorageError):
+        Store(model.home).renew_proof(hashed)
+    return hashed.proof
+
+
+def _state(file: FileIO) -> FileProof:
+    return FileProof.of(os.fstat(file.fileno()))

@@ -28,6 +28,7 @@ MAX_TOP_LOGPROBS = 20
 
 _Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _NamedChoice: TypeAlias = Literal["auto", "none", "required"]
+_Truncation: TypeAlias = Literal["auto", "disabled"]
 
 # ---------------------------------------------------------------- shapes, as OpenAI publishes them
 
@@ -109,6 +110,7 @@ class _ChatRequest(Struct):
     tool_choice: _NamedChoice | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None
+    truncation: _Truncation | None = None  # as the Responses API has it; never passed on
     isthmus: _Isthmus | None = None
     # Known, without effect here, so not worth a warning.
     user: str | None = None
@@ -122,6 +124,7 @@ _WORDS: Mapping[str, Any] = {
     "reasoning_effort": Effort,
     "tool_choice": _NamedChoice,
     "handoff": HandoffMode,
+    "truncation": _Truncation,
 }
 """The closed sets, by the name of the parameter."""
 
@@ -176,6 +179,7 @@ def parse_chat(body: bytes) -> ChatCall:
         tool_choice=asked.tool_choice,
         parallel_tool_calls=asked.parallel_tool_calls,
         response_format=asked.response_format,
+        truncation="oldest" if asked.truncation == "auto" else "none",
     )
     return ChatCall(
         request=request,

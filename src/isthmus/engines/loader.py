@@ -1,0 +1,147 @@
+"""Where a pool's models come from: verified weights in a worker of their own, within the memory there is."""
+
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from isthmus.engines.builds import EngineBuild
+from isthmus.engines.llama import LlamaEngine
+from isthmus.engines.refusals import does_not_fit
+from isthmus.engines.resident import Weights, identity
+from isthmus.fit import Budget, Plan, plan
+from isthmus.naming import parse_model
+from isthmus.settings import Settings
+from isthmus.store import GgufHeader, Store, read_headers, whole_model
+from isthmus.store.shape import ModelShape
+from isthmus.trust import VerifiedModel, verify
+from isthmus.trust.verify import OnProgress
+
+
+class WorkerLoader:
+    """Loads models into workers.
+
+    Args:
+        settings: How workers are to load them, and with which draft model.
+        budget: The memory that models may take together: no model is planned to take more.
+        build: Which llama.cpp runs them.
+    """
+
+    def __init__(self, settings: Settings, budget: Budget, build: EngineBuild) -> None:
+        self._settings = settings
+        self._budget = budget
+        self._build = build
+        self._shapes: dict[str, ModelShape] = {}
+
+    async def plan(self, weights: Weights) -> Plan:
+        """What a model would take, with its draft model.
+
+        Raises:
+            ModelError: The weights can't be read.
+        """
+        return await anyio.to_thread.run_sync(self._plan, weights)
+
+    async def load(self, weights: Weights, plan: Plan) -> LlamaEngine:
+        """A worker that has loaded a model.
+
+        Raises:
+            ModelError: The weights can't be read, or aren't those that were promised.
+            LoadError: The engine can't load them.
+        """
+        engine = await anyio.to_thread.run_sync(self._engine, weights, plan, None)
+        try:
+            await engine.open()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await engine.close()
+            raise
+        return engine
+
+    async def prepare(self, weights: Weights, on_progress: OnProgress | None = None) -> LlamaEngine:
+        """A model that is verified and whose worker is yet to be started.
+
+        Raises:
+            DoesNotFit: There isn't enough memory for it.
+            ModelError: The weights can't be read, or aren't those that were promised.
+        """
+        planned = await self.plan(weights)
+        if not planned.fits:
+            raise does_not_fit(weights.name, planned, self._budget.total_bytes)
+        return await anyio.to_thread.run_sync(self._engine, weights, planned, on_progress)
+
+    def _plan(self, weights: Weights) -> Plan:
+        engine, shape = self._settings.engine, self._shape(weights)
+        planned, draft = plan(shape, self._budget, engine), self._draft_for(weights)
+        if draft is None:
+            return planned
+        beside = plan(self._shape(draft), self._budget, engine, context_length=planned.context_length)
+        return _together(plan(shape, _less(self._budget, beside), engine), beside)
+
+    def _engine(self, weights: Weights, plan: Plan, on_progress: OnProgress | None) -> LlamaEngine:
+        """The engine of a model; blocks while the weights are verified."""
+        model = verify(weights, on_progress=on_progress)
+        try:
+            draft = self._verified_draft(weights)
+        except BaseException:
+            model.close()
+            raise
+        settings, budget = self._settings.engine, self._budget
+        return LlamaEngine(model, settings, build=self._build, plan=plan, budget=budget, draft=draft)
+
+    def _verified_draft(self, weights: Weights) -> VerifiedModel | None:
+        draft = self._draft_for(weights)
+        return verify(draft) if draft is not None else None
+
+    def _draft_for(self, weights: Weights) -> Weights | None:
+        """The model that guesses ahead for this one: the settings', where it knows the same tokens.
+
+        Raises:
+            UnknownModel: It isn't here.
+        """
+        engine = self._settings.engine
+        if engine.draft_model is None or engine.speculation not in ("auto", "draft"):
+            return None
+        ref = parse_model(engine.draft_model)
+        draft = ref.path if ref.kind == "path" else Store(self._settings.home_path).require(ref)
+        return draft if self._suits(self._shape(draft), self._shape(weights)) else None
+
+    @staticmethod
+    def _suits(guesser: ModelShape, guessed: ModelShape) -> bool:
+        return guesser.vocabulary == guessed.vocabulary and guesser.weights_bytes < guessed.weights_bytes
+
+    def _shape(self, weights: Weights) -> ModelShape:
+        shape = self._shapes.get(identity(weights))
+        if shape is None:
+            shape = _header(weights).shape
+            if not isinstance(weights, Path):  # a file may be another one next time
+                self._shapes[identity(weights)] = shape
+        return shape
+
+
+def _header(weights: Weights) -> GgufHeader:
+    return read_headers(whole_model(weights) if isinstance(weights, Path) else weights.paths)
+
+
+def _less(budget: Budget, plan: Plan) -> Budget:
+    """What a plan leaves of a budget."""
+    left, gpus = plan.gpu_bytes, list[int]()
+    for size in budget.gpu_bytes:
+        taken = min(size, left)
+        left -= taken
+        gpus.append(size - taken)
+    return Budget(max(0, budget.ram_bytes - plan.ram_bytes), tuple(gpus))
+
+
+def _together(plan: Plan, draft: Plan) -> Plan:
+    """The plan of a model that has another one beside it."""
+    return msgspec.structs.replace(
+        plan,
+        weights_bytes=plan.weights_bytes + draft.weights_bytes,
+        kv_cache_bytes=plan.kv_cache_bytes + draft.kv_cache_bytes,
+        compute_bytes=plan.compute_bytes + draft.compute_bytes,
+        overhead_bytes=plan.overhead_bytes + draft.overhead_bytes,
+        total_bytes=plan.total_bytes + draft.total_bytes,
+        ram_bytes=plan.ram_bytes + draft.ram_bytes,
+        gpu_bytes=plan.gpu_bytes + draft.gpu_bytes,
+    )

@@ -1,0 +1,105 @@
+"""What a worker is to load, and how: the person's settings and the plan become a `WorkerConfig`."""
+
+import msgspec
+from msgspec import Struct
+
+from isthmus.engines.builds import INSTALLED, EngineBuild
+from isthmus.engines.lending import LentFiles
+from isthmus.engines.refusals import does_not_fit
+from isthmus.engines.worker_config import WorkerConfig
+from isthmus.fit import Budget, Plan, plan
+from isthmus.settings import EngineSettings
+from isthmus.trust import VerifiedModel
+
+PROMPT_CACHE_MB = 1024
+"""What may be kept of earlier prompts where memory is plenty, in MiB."""
+
+
+class Loading(Struct, frozen=True, kw_only=True):
+    """A model and all that decides how a worker loads it.
+
+    ``plan`` says what lies where, and with which context; without one it is the settings' and the engine's
+    own. What the plan leaves of ``budget`` may hold earlier prompts. ``chat_template`` replaces the model's.
+    """
+
+    model: VerifiedModel
+    settings: EngineSettings
+    build: EngineBuild = INSTALLED
+    plan: Plan | None = None
+    budget: Budget | None = None
+    draft: VerifiedModel | None = None
+    chat_template: str = ""
+
+
+def planned(loading: Loading) -> Loading:
+    """The same with a plan, where there is a budget to plan for.
+
+    Raises:
+        DoesNotFit: The model takes more memory than it may.
+    """
+    if loading.plan is not None or loading.budget is None:
+        return loading
+    made = plan(loading.model.header.shape, loading.budget, loading.settings)
+    if not made.fits:
+        raise does_not_fit(loading.model.name, made, loading.budget.total_bytes)
+    return msgspec.structs.replace(loading, plan=made)
+
+
+def worker_config(loading: Loading, files: LentFiles, key: str) -> WorkerConfig:
+    """What the worker is told.
+
+    Args:
+        loading: What to load.
+        files: Its files, as the worker sees them.
+        key: What the worker is to open to.
+    """
+    settings = loading.settings
+    return WorkerConfig(
+        model=files.model,
+        alias=loading.model.name,
+        key=key,
+        context_length=_context_length(loading),
+        parallel=settings.parallel,
+        threads=settings.threads or loading.build.threads,
+        gpu_layers=_gpu_layers(loading),
+        cpu_expert_layers=max(settings.cpu_expert_layers, 0)
+        if loading.plan is None
+        else loading.plan.cpu_expert_layers,
+        flash_attention=settings.flash_attention,
+        kv_type=settings.kv_type,
+        speculation=_speculation(loading),
+        draft=files.draft,
+        adapters=files.adapters,
+        prompt_cache_mb=_prompt_cache_mb(loading),
+        chat_template=loading.chat_template,
+    )
+
+
+def _context_length(loading: Loading) -> int:
+    if loading.plan is not None:
+        return loading.plan.context_length
+    limit = loading.model.header.context_length or loading.settings.context_length
+    return min(loading.settings.context_length or limit, limit)
+
+
+def _gpu_layers(loading: Loading) -> int:
+    """The plan's, where it knew of a GPU: one that only the engine knows is the engine's to fill."""
+    if loading.plan is None or loading.budget is None or not loading.budget.gpu_bytes:
+        return loading.settings.gpu_layers
+    return loading.plan.gpu_layers
+
+
+def _speculation(loading: Loading) -> str:
+    """What guesses tokens ahead: a draft model where there is one, unless the person says otherwise."""
+    wanted = loading.settings.speculation
+    if wanted == "auto":
+        return "draft" if loading.draft is not None else "ngram"
+    return "off" if wanted == "draft" and loading.draft is None else wanted
+
+
+def _prompt_cache_mb(loading: Loading) -> int:
+    """Half of what the plan leaves, so that another model may still find room."""
+    if loading.plan is None or loading.budget is None:
+        return PROMPT_CACHE_MB
+    left = max(0, loading.budget.ram_bytes - loading.plan.ram_bytes)
+    return min(PROMPT_CACHE_MB, left // 2 >> 20)

@@ -1,0 +1,101 @@
+"""How much memory llama.cpp takes for each part of a loaded model.
+
+The formulas are those by which llama.cpp's build 11549 allocates (src/llama-kv-cache.cpp,
+llama-kv-cache-iswa.cpp, llama-memory-recurrent.cpp, llama-context.cpp), and what its graph allocator comes to
+for the common architectures; docs/concepts/memory.md derives them and has what was measured.
+"""
+
+from isthmus.settings import EngineSettings
+from isthmus.store.shape import LayerShape, ModelShape
+
+MICRO_BATCH = 512
+"""Tokens of a prompt that are computed at once: llama.cpp's ``n_ubatch``."""
+CELL_STEP = 256
+"""A context is allocated in multiples of this many tokens."""
+_F16, _F32 = 2, 4
+_KV_BITS = {"f16": 16.0, "q8_0": 8.5, "q4_0": 4.5}
+_Q8_BITS = 8.5
+
+PROCESS_BYTES = 35 << 20
+"""A worker without a model: Python, llama.cpp, the HTTP server's threads (measured)."""
+TOKEN_BYTES = 440
+"""What llama.cpp keeps in main memory of each word of a vocabulary (measured)."""
+
+
+# ---------------------------------------------------------------- KV cache
+
+
+def kv_bytes(layer: LayerShape, engine: EngineSettings, context_length: int) -> int:
+    """One layer's KV cache: a row of ``kv_width`` numbers for each token that it looks back on."""
+    return round(layer.kv_width * _cells(layer.window, engine, context_length) * _KV_BITS[engine.kv_type] / 8)
+
+
+def _cells(window: int, engine: EngineSettings, context_length: int) -> int:
+    """Tokens that the slots' cache has room for: a windowed one for each slot's window and a micro-batch."""
+    context = padded(context_length)
+    if not window:
+        return context
+    return min(context, padded(window * engine.parallel + MICRO_BATCH))
+
+
+def padded(tokens: int) -> int:
+    """A number of tokens as the engine allocates it."""
+    return -(-tokens // CELL_STEP) * CELL_STEP
+
+
+# ---------------------------------------------------------------- compute
+
+
+def compute_bytes(shape: ModelShape, engine: EngineSettings, context_length: int) -> int:
+    """The buffers that a micro-batch needs on its way through the layers, and the logits that come out.
+
+    The allocator reuses memory from node to node, so that the widest moment counts: attention, or a
+    feed-forward network with its gate, its up-projection and their product side by side.
+    """
+    cells = padded(context_length)
+    windowed = max((_cells(layer.window, engine, cells) for layer in shape.layers if layer.window), default=0)
+    fused = engine.flash_attention != "off"
+    attention = _attention_numbers(shape)
+    if not fused:
+        attention += shape.heads * cells
+    widest = max(attention, _dense_numbers(shape), _mixture_numbers(shape)) * _F32
+    mask = (cells + windowed) * (_F16 if fused else _F32)
+    quantized_inputs = max(shape.feed_forward_length, _active(shape)) * _Q8_BITS / 8
+    logits = engine.parallel * shape.vocabulary * _F32
+    return round(max(MICRO_BATCH * widest, logits) + MICRO_BATCH * (mask + quantized_inputs)) + logits
+
+
+def _dense_numbers(shape: ModelShape) -> int:
+    return 3 * shape.feed_forward_length + 5 * shape.embedding_length
+
+
+def _mixture_numbers(shape: ModelShape) -> int:
+    """As for a dense layer, with the experts of a token side by side."""
+    active, outputs = _active(shape), shape.experts_used * shape.embedding_length
+    # What comes of them lies where gate and up-projection were, if it fits there.
+    beside = outputs if outputs > 2 * active else 0
+    return 3 * active + beside + 5 * shape.embedding_length if active else 0
+
+
+def _active(shape: ModelShape) -> int:
+    return shape.experts_used * shape.expert_feed_forward_length
+
+
+def _attention_numbers(shape: ModelShape) -> int:
+    """Queries, keys, values and what comes of them, for one token."""
+    width = max((layer.kv_width for layer in shape.layers), default=0)
+    queries = shape.heads * shape.head_length
+    return 3 * queries + 3 * shape.embedding_length + width
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def recurrent_bytes(shape: ModelShape, engine: EngineSettings) -> int:
+    """What recurrent layers keep of each slot's sequence instead of keys and values."""
+    return shape.recurrent_bytes * engine.parallel
+
+
+def worker_bytes(shape: ModelShape) -> int:
+    """The worker's own, in main memory."""
+    return PROCESS_BYTES + TOKEN_BYTES * shape.vocabulary

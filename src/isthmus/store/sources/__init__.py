@@ -1,0 +1,1 @@
+"""Where weights come from: one module a scheme, each an entry point of the group ``isthmus.sources``."""

@@ -1,0 +1,108 @@
+"""What an image manifest says of a model: the one form that OCI registries and Ollama's store share.
+
+A manifest lists layers, each by media type, length and hash (OCI image-spec 1.1, manifest.md). Those that
+pack models agree on the layers, but not on their names for them, so this module knows them all.
+"""
+
+from pathlib import PurePosixPath
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from isthmus.store.sources.variants import RepositoryFile, Variant, variants
+
+TITLE = "org.opencontainers.image.title"
+LICENCES = "org.opencontainers.image.licenses"
+DESCRIPTION = "org.opencontainers.image.description"
+_FILE_PATH = "org.cncf.model.filepath"
+
+_WEIGHTS = frozenset(
+    {
+        "application/vnd.docker.ai.gguf.v3",
+        "application/vnd.ollama.image.model",
+        "application/vnd.cncf.model.weight.v1.gguf",
+        "application/vnd.cncf.model.weight.gguf",
+    }
+)
+_LICENCE = frozenset({"application/vnd.docker.ai.license", "application/vnd.ollama.image.license"})
+_LEFT_OUT = {
+    "application/vnd.ollama.image.projector": "the projector (it sees images)",
+    "application/vnd.docker.ai.mmproj": "the projector (it sees images)",
+    "application/vnd.docker.ai.gguf.v3.mmproj": "the projector (it sees images)",
+    "application/vnd.ollama.image.adapter": "the adapter",
+    "application/vnd.docker.ai.gguf.v3.lora": "the adapter",
+}
+_LICENCE_CHARACTERS = 80
+
+
+class Descriptor(Struct, frozen=True, rename="camel"):
+    """A layer or a manifest that another names: its hash, its length, what it is."""
+
+    digest: Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+    size: Annotated[int, Meta(ge=0)]
+    media_type: str = ""
+    annotations: dict[str, str] | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The hash as hex."""
+        return self.digest.removeprefix("sha256:")
+
+    @property
+    def title(self) -> str:
+        """The name of the file that was packed, without folders; empty where nobody says."""
+        notes = self.annotations or {}
+        return PurePosixPath(notes.get(TITLE) or notes.get(_FILE_PATH) or "").name
+
+    @property
+    def file(self) -> RepositoryFile:
+        """It, as a file of a repository."""
+        return RepositoryFile(self.title or f"layer {self.sha256[:12]}", self.size, self.sha256)
+
+
+class ImageManifest(Struct, frozen=True, rename="camel"):
+    """A manifest; one with ``manifests`` is an index of others, and has no layers."""
+
+    layers: tuple[Descriptor, ...] = ()
+    manifests: tuple[Descriptor, ...] = ()
+    annotations: dict[str, str] | None = None
+
+    @property
+    def licence_layer(self) -> Descriptor | None:
+        """The (first) layer with a licence's text."""
+        return next((layer for layer in self.layers if layer.media_type in _LICENCE), None)
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is packed beside the weights and changes what the model can do, in words."""
+        words = (_LEFT_OUT.get(layer.media_type) for layer in self.layers)
+        return sorted(set(filter(None, words)))
+
+    def models(self) -> list[Variant]:
+        """The models that are packed: by their titles, and, where there are none, all weights as one."""
+        titled, untitled = list[RepositoryFile](), list[RepositoryFile]()
+        for layer in self.layers:
+            if layer.media_type not in _LEFT_OUT and layer.title.lower().endswith(".gguf"):
+                titled.append(layer.file)
+            elif layer.media_type in _WEIGHTS:
+                untitled.append(layer.file)
+        return variants(titled) + ([Variant(None, tuple(untitled))] if untitled else [])
+
+
+def read_manifest(content: bytes) -> ImageManifest:
+    """Read a manifest or an index.
+
+    Raises:
+        ValueError: It is neither; the message says where it goes wrong.
+    """
+    try:
+        return msgspec.json.decode(content, type=ImageManifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from error
+
+
+def licence_line(text: str) -> str | None:
+    """A licence's name: the first line of its text that has any letters."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return next((line[:_LICENCE_CHARACTERS] for line in lines if any(map(str.isalpha, line))), None)

@@ -1,0 +1,119 @@
+"""Real weights in other forms: a model split in pieces as llama-gguf-split does it, a LoRA adapter for it."""
+
+import struct
+from pathlib import Path
+
+from msgspec import Struct
+
+ALIGNMENT = 32
+SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+"""Bytes of each type of number; 8 are strings, 9 arrays."""
+
+
+class Tensor(Struct):
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    data: bytes
+
+
+class Reader:
+    def __init__(self, data):
+        self.data = data
+        self.at = 0
+
+    def number(self, layout):
+        value = struct.unpack_from("<" + layout, self.data, self.at)[0]
+        self.at += struct.calcsize("<" + layout)
+        return value
+
+    def text(self):
+        length = self.number("Q")
+        self.at += length
+        return self.data[self.at - length : self.at].decode()
+
+    def pass_over(self, kind):
+        if kind == 8:
+            self.text()
+        elif kind == 9:
+            inner, count = self.number("I"), self.number("Q")
+            for _ in range(count):
+                self.pass_over(inner)
+        else:
+            self.at += SCALARS[kind]
+
+
+def read(path):
+    """The keys as they are in the file, and the tensors."""
+    reader = Reader(path.read_bytes())
+    reader.at = 8
+    tensors, keys = reader.number("Q"), reader.number("Q")
+    begin = reader.at
+    for _ in range(keys):
+        reader.text()
+        reader.pass_over(reader.number("I"))
+    raw_keys = reader.data[begin : reader.at]
+    infos = []
+    for _ in range(tensors):
+        name, dimensions = reader.text(), reader.number("I")
+        shape = tuple(reader.number("Q") for _ in range(dimensions))
+        infos.append((name, shape, reader.number("I"), reader.number("Q")))
+    start = reader.at + -reader.at % ALIGNMENT
+    ends = sorted([offset for *_, offset in infos] + [len(reader.data) - start])
+    found = []
+    for name, shape, kind, offset in infos:
+        end = ends[ends.index(offset) + 1]
+        found.append(Tensor(name, shape, kind, reader.data[start + offset : start + end]))
+    return keys, raw_keys, found
+
+
+def text(value):
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def key(name, kind, layout, value):
+    return text(name) + struct.pack("<I" + layout, kind, value)
+
+
+def write(path, count, keys, tensors):
+    """A GGUF of ``count`` keys."""
+    infos, data = b"", b""
+    for each in tensors:
+        data += bytes(-len(data) % ALIGNMENT)
+        infos += text(each.name) + struct.pack("<I", len(each.shape))
+        infos += struct.pack(f"<{len(each.shape)}QIQ", *each.shape, each.kind, len(data))
+        data += each.data
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), count) + keys + infos
+    path.write_bytes(head + bytes(-len(head) % ALIGNMENT) + data)
+    return path
+
+
+def split(whole: Path, folder: Path, pieces: int) -> list[Path]:
+    """The same model in pieces: all keys in the first, the tensors shared out."""
+    count, keys, tensors = read(whole)
+    share = -(-len(tensors) // pieces)
+    paths = []
+    for number in range(pieces):
+        place = key("split.no", 2, "H", number) + key("split.count", 2, "H", pieces)
+        place += key("split.tensors.count", 5, "i", len(tensors))
+        mine = tensors[number * share : (number + 1) * share]
+        path = folder / f"tiny-{number + 1:05}-of-{pieces:05}.gguf"
+        paths.append(write(path, 3 + (0 if number else count), place + (b"" if number else keys), mine))
+    return paths
+
+
+def adapter(whole: Path, path: Path, strength: float = 3.0) -> Path:
+    """A LoRA adapter of rank 1 for the first layer's queries and values."""
+
+    def numbers(count):
+        return struct.pack(f"<{count}f", *(strength if place % 3 else -strength for place in range(count)))
+
+    made = []
+    for each in read(whole)[2]:
+        if each.name in ("blk.0.attn_q.weight", "blk.0.attn_v.weight"):
+            width, height = each.shape
+            made.append(Tensor(f"{each.name}.lora_a", (width, 1), 0, numbers(width)))
+            made.append(Tensor(f"{each.name}.lora_b", (1, height), 0, numbers(height)))
+    words = {"general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora"}
+    keys = b"".join(text(name) + struct.pack("<I", 8) + text(value) for name, value in words.items())
+    return write(path, 4, keys + key("adapter.lora.alpha", 6, "f", 1.0), made)
