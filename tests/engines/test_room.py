@@ -102,7 +102,7 @@ def test_the_answer_that_has_gone_furthest_ends_when_there_is_no_room():
 def test_the_room_never_overflows_and_promises_are_kept(requests, slots, random):
     total = 1000
     room, inside, waiting = ContextRoom(total, slots, guesses=16), [], list(requests)
-    for _ in range(3000):
+    for _ in range(600):
         if waiting and (part := room.try_enter(*waiting[0])) is not None:
             inside.append((part, waiting.pop(0)))
         if not inside:
@@ -112,7 +112,7 @@ def test_the_room_never_overflows_and_promises_are_kept(requests, slots, random)
         staying = [each for each, _ in inside if not each.over]
         assert sum(each.tokens for each in staying) <= total
         if part.over:
-            assert part.tokens - prompt > min(answer or 64, 64)
+            assert part.tokens - prompt > min(answer or 62, 250)
         if part.over or part.tokens - prompt >= (answer or 500):
             room.leave(part)
             inside.remove((part, (prompt, answer)))

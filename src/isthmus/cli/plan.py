@@ -170,9 +170,7 @@ def _instead(subject: Subject, made: Plan, budget: Budget, engine: EngineSetting
 
 def _smaller(subject: Subject, budget: Budget, engine: EngineSettings) -> Iterator[str]:
     """The catalogue's smaller variants that fit, each with its largest context."""
-    if subject.entry is None:
-        return
-    for each in (subject.entry, *subject.entry.in_other_quantizations()):
+    for each in subject.variants:
         shape = each.shape
         if shape is not None and shape.weights_bytes < subject.shape.weights_bytes:
             made = make_plan(shape, budget, engine)

@@ -13,7 +13,7 @@ from isthmus.store.shape import ModelShape, scaled
 class Subject(Struct, frozen=True, kw_only=True):
     """A model to plan for. ``estimated``: its sizes aren't from its own file.
 
-    ``entry`` is what the catalogue knows of it, if anything.
+    ``variants`` are the quantizations that the catalogue has of it.
     """
 
     name: str
@@ -21,7 +21,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     parameters: int
     shape: ModelShape
     estimated: bool
-    entry: CatalogueEntry | None = None
+    variants: tuple[CatalogueEntry, ...] = ()
 
 
 def find_subject(model: str, quantization: str | None, settings: Settings) -> Subject:
@@ -41,12 +41,12 @@ def find_subject(model: str, quantization: str | None, settings: Settings) -> Su
     header = _header(ref, entry, Store(settings.home_path))
     wanted = quantization.upper() if quantization else None
     if header is not None and wanted in (None, header.quantization):
-        return _of_header(entry.name if entry else model, header, entry)
+        return _of_header(entry.name if entry else model, header)
     if entry is not None:
         return _of_entry(entry, wanted)
     if header is None:
         raise UsageError(f"the sizes of {model} aren't known", hint=f"isthmus pull {model}")
-    return _requantized(_of_header(model, header, entry), wanted or "")
+    return _requantized(_of_header(model, header), wanted or "")
 
 
 def _header(ref: ModelRef, entry: CatalogueEntry | None, store: Store) -> GgufHeader | None:
@@ -59,20 +59,20 @@ def _header(ref: ModelRef, entry: CatalogueEntry | None, store: Store) -> GgufHe
     return read_headers(stored.paths) if stored else None
 
 
-def _of_header(name: str, header: GgufHeader, entry: CatalogueEntry | None) -> Subject:
+def _of_header(name: str, header: GgufHeader) -> Subject:
     return Subject(
         name=name,
         quantization=header.quantization,
         parameters=header.parameter_count,
         shape=header.shape,
         estimated=False,
-        entry=entry,
+        variants=_variants(name),
     )
 
 
 def _of_entry(entry: CatalogueEntry, wanted: str | None) -> Subject:
-    same = (each for each in (entry, *entry.in_other_quantizations()) if each.quantization == wanted)
-    chosen = next(same, entry)
+    variants = _variants(entry.name)
+    chosen = next((each for each in variants if each.quantization == wanted), entry)
     shape = chosen.shape
     if shape is None:
         raise UsageError(
@@ -84,7 +84,7 @@ def _of_entry(entry: CatalogueEntry, wanted: str | None) -> Subject:
         parameters=chosen.parameters or 0,
         shape=shape,
         estimated=True,
-        entry=entry,
+        variants=variants,
     )
     return subject if wanted in (None, chosen.quantization) else _requantized(subject, wanted)
 
@@ -103,5 +103,14 @@ def _requantized(subject: Subject, quantization: str) -> Subject:
         parameters=subject.parameters,
         shape=scaled(subject.shape, weights_bytes / max(subject.shape.weights_bytes, 1)),
         estimated=True,
-        entry=subject.entry,
+        variants=subject.variants,
     )
+
+
+def _variants(name: str) -> tuple[CatalogueEntry, ...]:
+    """All quantizations of the model of that name in the catalogue; none where it has none of that name."""
+    for entry in catalogue.CATALOGUE:
+        variants = (entry, *entry.in_other_quantizations())
+        if any(each.name == name for each in variants):
+            return variants
+    return ()

@@ -219,7 +219,10 @@ class LlamaEngine:
         # No token is shorter than a byte, so mostly nothing needs to be counted.
         part = room.try_enter(len(body) + _TEMPLATE_TOKENS, request.max_tokens, request.n)
         if part is None:
-            part = await room.enter(await self._count(client, body), request.max_tokens, request.n)
+            prompt = await self._count(client, body)
+            # What can never fit isn't waited for: the worker refuses it, with both lengths.
+            fits = prompt < (self._info.context_length or 0)
+            part = await room.enter(prompt if fits else 0, request.max_tokens, request.n)
         try:
             yield room, part
         finally:

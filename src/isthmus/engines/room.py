@@ -2,9 +2,9 @@
 
 All slots of a worker draw on one pool of tokens, so that a single request may use all of it. Where that pool
 runs out, llama.cpp fails every answer in flight; so it must not run out. A request comes in when there is
-room for its prompt and a fair share of answer, which it is then sure of. Answers may go on beyond that as
-long as there is room; when there is none, the one that has gone furthest ends, as any answer does that
-reaches the end of its context.
+room for its prompt and for the answer that it asks for, within reason: of that much it is then sure. Answers
+may go on beyond it as long as there is room; when there is none, the one that has gone furthest ends, as any
+answer does that reaches the end of its context.
 """
 
 import asyncio
@@ -47,6 +47,7 @@ class ContextRoom:
     def __init__(self, tokens: int, slots: int, guesses: int) -> None:
         self._tokens = tokens
         self._share = max(_LEAST_SHARE, tokens // (2 * slots))
+        self._largest_share = max(_LEAST_SHARE, tokens // 4)
         self._ahead = guesses + _UNSEEN
         self._parts: set[Part] = set()
         self._waiting: deque[tuple[asyncio.Future[None], Part]] = deque()
@@ -92,7 +93,7 @@ class ContextRoom:
         self._let_in()
 
     def _part(self, prompt: int, answer: int | None, choices: int) -> Part:
-        share = min(answer or self._share, self._share)
+        share = self._share if answer is None else min(answer, self._largest_share)
         return Part(prompt, prompt + choices * share, choices * self._ahead)
 
     def _has_room(self, part: Part) -> bool:

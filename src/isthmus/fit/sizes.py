@@ -16,6 +16,8 @@ _F16, _F32 = 2, 4
 _KV_BITS = {"f16": 16.0, "q8_0": 8.5, "q4_0": 4.5}
 _Q8_BITS = 8.5
 
+DRAFT_TOKENS = 48
+"""How many tokens are guessed ahead where that is on (``NGRAM_DRAFT`` of the worker)."""
 PROCESS_BYTES = 35 << 20
 """A worker without a model: Python, llama.cpp, the HTTP server's threads (measured)."""
 TOKEN_BYTES = 440
@@ -61,8 +63,14 @@ def compute_bytes(shape: ModelShape, engine: EngineSettings, context_length: int
     widest = max(attention, _dense_numbers(shape), _mixture_numbers(shape)) * _F32
     mask = (cells + windowed) * (_F16 if fused else _F32)
     quantized_inputs = max(shape.feed_forward_length, _active(shape)) * _Q8_BITS / 8
-    logits = engine.parallel * shape.vocabulary * _F32
+    logits = _logits_bytes(shape, engine)
     return round(max(MICRO_BATCH * widest, logits) + MICRO_BATCH * (mask + quantized_inputs)) + logits
+
+
+def _logits_bytes(shape: ModelShape, engine: EngineSettings) -> int:
+    """The logits of a token of each slot, and of one slot's guesses: few guess at once."""
+    guessed = 0 if engine.speculation == "off" else DRAFT_TOKENS
+    return (engine.parallel + guessed) * shape.vocabulary * _F32
 
 
 def _dense_numbers(shape: ModelShape) -> int:

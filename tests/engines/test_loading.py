@@ -1,0 +1,76 @@
+"""From settings and a plan to what a worker is told."""
+
+import msgspec
+import pytest
+
+from isthmus.engines.builds import EngineBuild
+from isthmus.engines.lending import lent_files
+from isthmus.engines.loading import Loading, planned, worker_config
+from isthmus.errors import DoesNotFit
+from isthmus.fit import Budget, plan
+from isthmus.settings import EngineSettings
+from isthmus.trust import verify
+
+MIB = 1 << 20
+
+
+def plan_for(model, budget):
+    """A plan as it may come out with GPUs: none is needed for it here."""
+    made = plan(model.header.shape, budget, EngineSettings(context_length=1024))
+    return msgspec.structs.replace(made, ram_bytes=100 * MIB, gpu_layers=12, cpu_expert_layers=5)
+
+
+def config(tiny, settings=EngineSettings(), **more):  # noqa: B008 - frozen
+    with verify(tiny) as model, lent_files(model, None, ()) as files:
+        made = {"plan": plan_for(model, more["budget"])} if "budget" in more else {}
+        return worker_config(Loading(model=model, settings=settings, **made, **more), files, "k")
+
+
+def test_without_a_plan_the_context_is_the_settings_at_most_the_models(tiny):
+    assert config(tiny)["context_length"] == 8192
+    assert config(tiny, EngineSettings(context_length=512))["context_length"] == 512
+    assert config(tiny, EngineSettings(context_length=100_000))["context_length"] == 8192
+
+
+def test_a_plan_decides_where_it_knows_of_a_gpu(tiny):
+    told = config(tiny, budget=Budget(200 * MIB, (50 * MIB,)))
+    assert (told["context_length"], told["gpu_layers"], told["cpu_expert_layers"]) == (1024, 12, 5)
+    assert config(tiny, budget=Budget(200 * MIB))["gpu_layers"] == -1
+
+
+@pytest.mark.parametrize(("ram_mb", "cache_mb"), [(90, 0), (100, 0), (300, 100), (100_000, 1024)])
+def test_earlier_prompts_get_half_of_what_the_plan_leaves(tiny, ram_mb, cache_mb):
+    assert config(tiny, budget=Budget(ram_mb * MIB))["prompt_cache_mb"] == cache_mb
+
+
+def test_threads_are_the_persons_or_those_that_measured_fastest(tiny):
+    build = EngineBuild("b", "package", threads=3)
+    assert config(tiny, build=build)["threads"] == 3
+    assert config(tiny, EngineSettings(threads=2), build=build)["threads"] == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "with_draft", "told"),
+    [
+        ("auto", False, "ngram"),
+        ("auto", True, "draft"),
+        ("ngram", True, "ngram"),
+        ("draft", False, "off"),
+        ("off", True, "off"),
+    ],
+)
+def test_a_draft_model_guesses_where_there_is_one(tiny, wanted, with_draft, told):
+    with verify(tiny) as draft:
+        more = {"draft": draft} if with_draft else {}
+        assert config(tiny, EngineSettings(speculation=wanted), **more)["speculation"] == told
+
+
+def test_a_plan_is_made_where_there_is_a_budget(tiny):
+    with verify(tiny) as model:
+        loading = Loading(model=model, settings=EngineSettings())
+        assert planned(loading) is loading
+        made = planned(msgspec.structs.replace(loading, budget=Budget(4 << 30)))
+        assert made.plan is not None
+        assert made.plan.fits
+        with pytest.raises(DoesNotFit, match=r"MiB.* 1 MiB"):
+            planned(msgspec.structs.replace(loading, budget=Budget(MIB)))
