@@ -530,6 +530,7 @@ def test_a_last_turn_that_is_too_long_is_an_error_even_so(tiny):
     with_engine(tiny, work)
 
 
+@pytest.mark.slow
 def test_requests_that_share_a_small_context_wait_for_room_and_none_fails(tiny):
     """Together they would need twice the context that there is."""
 
@@ -545,6 +546,7 @@ def test_requests_that_share_a_small_context_wait_for_room_and_none_fails(tiny):
     with_engine(tiny, work, EngineSettings(context_length=512, parallel=8, speculation="off"))
 
 
+@pytest.mark.slow
 def test_answers_that_fill_a_shared_context_end_there_with_their_usage(tiny):
     async def work(engine):
         asked = [request(f"{number}: count", max_tokens=None, logit_bias=NO_END) for number in range(2)]

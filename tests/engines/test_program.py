@@ -11,7 +11,7 @@ import pytest
 
 from isthmus.engines.lending import lent_files
 from isthmus.engines.program import arguments, post_guard
-from isthmus.engines.worker_config import WorkerConfig
+from isthmus.engines.worker_config import NGRAM_DRAFT, NGRAM_LOOKUP, WorkerConfig
 from isthmus.trust import verify
 from tests.engines.fake_builds import fake_server
 from tests.store.samples import split_gguf
@@ -79,7 +79,12 @@ def test_what_is_left_to_the_engine_is_not_named():
             {"speculation": "ngram"},
             [
                 *("--spec-type", "ngram-simple"),
-                *("--spec-ngram-simple-size-n", "12", "--spec-ngram-simple-size-m", "48"),
+                *(
+                    "--spec-ngram-simple-size-n",
+                    str(NGRAM_LOOKUP),
+                    "--spec-ngram-simple-size-m",
+                    str(NGRAM_DRAFT),
+                ),
             ],
         ),
         (

@@ -9,7 +9,7 @@ processes, three rounds: 1.4, 1.5 and 7.5 tokens/s, against 6.1, 10.1 and 34.8).
 is loaded, unless the person has set it."""
 NGRAM_LOOKUP = 12
 """Speculation by n-grams: the last so many tokens are looked up in what came before."""
-NGRAM_DRAFT = 48
+NGRAM_DRAFT = 24
 """So many tokens that followed there are guessed to follow again."""
 
 

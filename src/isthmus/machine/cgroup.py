@@ -52,7 +52,7 @@ def _quota(folder: Path) -> float | None:
 
 
 def _groups(controller: str, root: Path) -> Iterator[Path]:
-    """The folders of this process's groups for a controller, up to the root of each tree."""
+    """Where this process's groups for a controller may lie, up to the root of each tree."""
     mount = root / "sys/fs/cgroup"
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, _, rest = line.partition(":")
@@ -63,15 +63,14 @@ def _groups(controller: str, root: Path) -> Iterator[Path]:
         parts = [part for part in path.split("/") if part not in ("", "..")]
         for tree in trees:
             for depth in range(len(parts), -1, -1):
-                folder = tree.joinpath(*parts[:depth])
-                if folder.is_dir():
-                    yield folder
+                yield tree.joinpath(*parts[:depth])
 
 
 def _text(path: Path) -> str:
+    """A file's text; empty where there is none, or can't be one by that name."""
     try:
         return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
+    except (OSError, ValueError):
         return ""
 
 
