@@ -13,8 +13,9 @@ from isthmus.messages import Notice, Progress
 from isthmus.naming import parse_model
 from isthmus.settings import Secret
 from isthmus.store import download
-from isthmus.store.fetch import pull_reference, pulled
+from isthmus.store.fetch import pull_reference
 from isthmus.store.manifest import StoredModel
+from isthmus.store.presence import pulled
 from isthmus.store.store import Store
 from tests.store.repository import Repository
 from tests.store.samples import Hub, Request, gguf_bytes, split_gguf, write_wheel

@@ -1,7 +1,7 @@
 """Weights on this machine: where they come from, where they lie, what they are."""
 
 from isthmus.store.catalogue import CATALOGUE, CatalogueEntry, find
-from isthmus.store.fetch import pull, pull_reference, pulled
+from isthmus.store.fetch import pull, pull_reference
 from isthmus.store.gguf import (
     GgufHeader,
     open_weights,
@@ -13,6 +13,7 @@ from isthmus.store.gguf import (
 from isthmus.store.hashing import HashedFile, hash_open_file, reporter
 from isthmus.store.manifest import Blob, FileProof, StoredModel, blob_path
 from isthmus.store.pieces import piece_labels, whole_model
+from isthmus.store.presence import pulled
 from isthmus.store.store import Store
 
 __all__ = [

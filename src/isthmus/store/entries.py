@@ -9,9 +9,9 @@ import anyio.to_thread
 from isthmus.errors import DigestMismatch, FetchError, IsthmusError, ModelError
 from isthmus.messages import Notice
 from isthmus.store.catalogue import CatalogueEntry, HuggingFace, Source, Wheels
-from isthmus.store.fetch import OnNotice, OnProgress, present
 from isthmus.store.hashing import HashedFile
 from isthmus.store.manifest import StoredModel
+from isthmus.store.presence import OnNotice, OnProgress, present
 from isthmus.store.sources.base import Offer, OfferedFile, SourceContext, Url
 from isthmus.store.sources.registry import open_source
 from isthmus.store.store import Store

@@ -5,26 +5,16 @@ a question to a model that is here waits for none of it.
 """
 
 import hashlib
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import TypeAlias
 
-from isthmus.errors import ModelError
-from isthmus.messages import Notice, Progress
-from isthmus.naming import ModelRef
+from isthmus.messages import Progress
 from isthmus.settings import Secret
 from isthmus.store.catalogue import CatalogueEntry
 from isthmus.store.manifest import StoredModel
 from isthmus.store.manifests import checked_name
+from isthmus.store.presence import OnNotice, OnProgress, present
 from isthmus.store.sources.base import Fits, SourceContext, anything_fits
 from isthmus.store.store import Store
-
-OnProgress: TypeAlias = Callable[[Progress], None]
-OnNotice: TypeAlias = Callable[[Notice], None]
-
-_MORE_EXACT = {"hf": ":/", "oci": ":@", "wheel": "#"}
-"""What follows a reference, by scheme, where a source has written down what it chose."""
 
 
 async def pull(
@@ -60,7 +50,8 @@ async def pull(
     if model := present(entry, store):
         return model
     context = SourceContext(workshop=_workshop(store, entry.name), hf_endpoint=hf_endpoint, hf_token=hf_token)
-    entries = import_module("isthmus.store.entries")
+    from isthmus.store import entries
+
     return await entries.pull_entry(
         entry, store, context, offline=offline, on_progress=on_progress, on_notice=on_notice
     )
@@ -114,32 +105,11 @@ async def pull_reference(
         on_bytes=lambda done: on_progress(Progress(f"fetching {reference}", done)),
     )
     name = checked_name(name) if name else None
-    references = import_module("isthmus.store.references")
+    from isthmus.store import references
+
     return await references.pull_found(
         reference, store, context, name=name, offline=offline, on_progress=on_progress, on_notice=on_notice
     )
-
-
-def present(entry: CatalogueEntry, store: Store) -> StoredModel | None:
-    """The model under the entry's name; where the entry has a hash, with that hash."""
-    try:
-        model = store.resolve(ModelRef("name", entry.name))
-    except ModelError:  # a damaged manifest is written anew
-        return None
-    return model if model and entry.digest in (None, model.digest) else None
-
-
-def pulled(reference: str, store: Store) -> StoredModel | None:
-    """The model that an earlier pull of a reference brought, the latest of several."""
-    scheme = reference.partition(":")[0]
-    separators = _MORE_EXACT.get(scheme, "")
-    wanted = reference.lower() if separators else reference
-
-    def is_it(model: StoredModel) -> bool:
-        source = model.source.lower() if separators else model.source
-        return source == wanted or source.startswith(tuple(wanted + each for each in separators))
-
-    return max(filter(is_it, store.models()), key=lambda model: model.added, default=None)
 
 
 def _workshop(store: Store, what: str) -> Path:

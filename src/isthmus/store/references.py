@@ -6,13 +6,13 @@ from functools import partial
 
 import anyio.to_thread
 
-from isthmus.errors import DigestMismatch, FetchError, ModelError, UsageError
+from isthmus.errors import DigestMismatch, FetchError, UsageError
 from isthmus.messages import Notice
-from isthmus.naming import ModelRef, name_from
+from isthmus.naming import name_from
 from isthmus.store import catalogue
-from isthmus.store.fetch import OnNotice, OnProgress, pulled
 from isthmus.store.locks import exclusive_async
 from isthmus.store.manifest import StoredModel
+from isthmus.store.presence import OnNotice, OnProgress, Waiting, named, pulled
 from isthmus.store.sources.base import Offer, SourceContext
 from isthmus.store.sources.registry import open_source
 from isthmus.store.store import Store
@@ -34,7 +34,7 @@ async def pull_found(
     if offline and source.needs_network:
         return _without_network(reference, name, store)
     work = _Pull(reference, name, store, on_progress, on_notice)
-    async with exclusive_async(store.lock_of(context.workshop), work.show_waiting):
+    async with exclusive_async(store.lock_of(context.workshop), Waiting(reference, on_notice)):
         shutil.rmtree(context.workshop, ignore_errors=True)  # what a killed process left
         try:
             return await work.take(await source.resolve(reference, context))
@@ -65,7 +65,6 @@ class _Pull:
         self._store = store
         self._on_progress = on_progress
         self._on_notice = on_notice
-        self._said_waiting = False
 
     async def take(self, offer: Offer) -> StoredModel:
         """Fetch what is offered, check it and give it its name."""
@@ -78,7 +77,7 @@ class _Pull:
                 offer, self._store, name, held, on_progress=self._on_progress, on_notice=self._on_notice
             )
             await transfer.lock()
-            if (model := _named(name, self._store)) and _is_same(model, offer):
+            if (model := named(name, self._store)) and _is_same(model, offer):
                 return model
             weights = await transfer.files()
             await anyio.to_thread.run_sync(require_model, weights, offer)
@@ -93,18 +92,11 @@ class _Pull:
             )
             return await anyio.to_thread.run_sync(publish)
 
-    def show_waiting(self) -> None:
-        """Say that another process does the work."""
-        if not self._said_waiting:
-            self._said_waiting = True
-            text = f"another process is fetching {self._reference}; waiting for it"
-            self._on_notice(Notice("pull_waiting", text))
-
     def _require_free(self, name: str, offer: Offer) -> None:
         """Take no name from another model unless the person said so, and none from the catalogue's."""
         if (digest := offer.files[0].sha256) is not None:
             self._require_catalogued(name, digest)
-        model = _named(name, self._store)
+        model = named(name, self._store)
         if self._wanted_name or model is None or model.source == offer.source or _is_same(model, offer):
             return
         raise UsageError(
@@ -119,13 +111,6 @@ class _Pull:
                 f"{self._reference} doesn't hold the weights that the catalogue knows as {name}",
                 hint=f"isthmus pull {self._reference} --name my-{name}",
             )
-
-
-def _named(name: str, store: Store) -> StoredModel | None:
-    try:
-        return store.resolve(ModelRef("name", name))
-    except ModelError:  # a damaged manifest is written anew
-        return None
 
 
 def _is_same(model: StoredModel, offer: Offer) -> bool:

@@ -14,17 +14,17 @@ import anyio.from_thread
 import anyio.to_thread
 
 from isthmus.errors import DigestMismatch, InvalidWeights
-from isthmus.messages import Notice, Progress
+from isthmus.messages import Progress
 from isthmus.store import wheels
 from isthmus.store.catalogue import Wheels
 from isthmus.store.disk import require_space
 from isthmus.store.download import download
-from isthmus.store.fetch import OnNotice, OnProgress
 from isthmus.store.gguf import read_headers
 from isthmus.store.hashing import HashedFile, hash_file
 from isthmus.store.locks import exclusive_async
 from isthmus.store.manifest import blob_path
 from isthmus.store.part import Part, fetched_bytes
+from isthmus.store.presence import OnNotice, OnProgress, Waiting
 from isthmus.store.sources.base import LocalFile, Offer, OfferedFile, Url, WheelMember
 from isthmus.store.store import Store
 
@@ -170,13 +170,10 @@ class Transfer:
 
     def _while_waiting(self, path: Path) -> Callable[[], None]:
         """Says once that another process does the work, and then how far it has come."""
-        said: list[bool] = []
+        tell = Waiting(self._name, self._on_notice)
 
         def show() -> None:
-            if not said:
-                said.append(True)
-                text = f"another process is fetching {self._name}; waiting for it"
-                self._on_notice(Notice("pull_waiting", text))
+            tell()
             self._show_fetched(fetched_bytes(path))
 
         return show
