@@ -1,7 +1,12 @@
-"""The one interface: everything that continues a conversation is a `Generator`."""
+"""The one interface: everything that continues a conversation is a `Generator`.
 
-from collections.abc import AsyncGenerator
+Beside it stand two small ones: a `Tokenizer` counts and cuts text, an `Embedder` turns it into vectors.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
+
+from msgspec import Struct
 
 from isthmus.messages import Event, GenerationRequest, ModelInfo
 
@@ -30,4 +35,38 @@ class Generator(Protocol):
 
     async def close(self) -> None:
         """Free what the generator holds: connections, processes."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """How a local model cuts text into tokens; its worker is loaded if need be.
+
+    Errors are an engine's: `EngineError` and its kin, `RequestError` where the request is at fault.
+    """
+
+    async def count(self, request: GenerationRequest) -> int:
+        """The tokens of a request's prompt, template and tools included."""
+        ...
+
+    async def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """A text's tokens; with ``special`` the marks of the template count as such."""
+        ...
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of some tokens."""
+        ...
+
+
+class Embeddings(Struct, frozen=True):
+    """Vectors, one for each text in its order, each of unit length; and the tokens that all texts have."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int
+
+
+class Embedder(Protocol):
+    """A model that turns texts into vectors. Errors are an engine's, as a `Tokenizer`'s."""
+
+    async def embed(self, texts: Sequence[str | Sequence[int]]) -> Embeddings:
+        """The vectors of some texts, each given as text or as tokens."""
         ...

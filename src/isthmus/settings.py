@@ -100,6 +100,8 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The port to listen on; 0: any that is free."""
     max_body_mb: Positive = 32
     """The largest request body that is read."""
+    ping_s: Seconds = 10.0
+    """How long a stream may be silent, while a prompt is read for instance, before a ping is sent."""
     drain_s: Seconds = 10.0
     """How long answers in flight may take to end when the server is asked to stop."""
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from isthmus.cli.conversation import CUT_MARK, Conversation, Turn, turn_from
 from isthmus.messages import Decision, Finish, Message, ReasoningDelta, Route, TextDelta
-from isthmus.wire.chat_writer import Completion
+from isthmus.wire.gathered import Completion
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 HOME = Route(Decision("local", "mode_off"), "tiny")

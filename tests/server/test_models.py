@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from isthmus.messages import Finish, TextDelta, Usage
-from isthmus.server.chat import INTERNAL
+from isthmus.server.answering import INTERNAL
 from tests.engines.played import PlayedLoader
 from tests.server.test_chat import HI, client, post, wait_until
 

@@ -26,7 +26,8 @@ from isthmus.messages import (
 )
 from isthmus.wire import sse
 from isthmus.wire.chat_reader import ChunkReader
-from isthmus.wire.chat_writer import ChunkWriter, Completion
+from isthmus.wire.chat_writer import ChunkWriter, render_completion
+from isthmus.wire.gathered import Completion
 
 HOME = Route(Decision("local", "mode_off"), "tiny")
 AWAY = Route(
@@ -113,7 +114,7 @@ def test_what_is_streamed_is_what_the_openai_client_expects(events, include_usag
 def test_what_is_gathered_is_what_the_openai_client_expects(events, logprobs):
     completion = gathered(*events)
     parsed = ChatCompletion.model_validate_json(
-        completion.render("id", "m", 1, logprobs=logprobs), strict=True
+        render_completion(completion, "id", "m", 1, logprobs=logprobs), strict=True
     )
     assert [row.index for row in parsed.choices] == [0, 1, 2]
     for index, row in enumerate(parsed.choices):
@@ -228,7 +229,7 @@ def gathered(*events) -> Completion:
 
 
 def body(*events, logprobs=False) -> Any:
-    return json.loads(gathered(*events).render("id", "m", 1, logprobs=logprobs))
+    return json.loads(render_completion(gathered(*events), "id", "m", 1, logprobs=logprobs))
 
 
 def test_a_whole_answer():

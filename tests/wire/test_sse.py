@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.wire.sse import DONE, EventReader, comment, data
+from isthmus.wire.sse import DONE, PING, EventReader, data
 
 LINE = st.binary(max_size=30).map(lambda text: text.replace(b"\r", b"").replace(b"\n", b""))
 PAYLOADS = st.lists(st.lists(LINE, min_size=1, max_size=3), max_size=6)
@@ -57,7 +57,7 @@ def test_any_spelling_cut_anywhere_gives_the_same_payloads(stream, places):
 
 @given(st.lists(LINE.filter(bool)))
 def test_what_is_written_is_read(payloads):
-    written = b"".join(comment("ping") + data(payload) for payload in payloads)
+    written = b"".join(PING + data(payload) for payload in payloads)
     assert read([written + data(DONE)]) == [*payloads, DONE]
 
 

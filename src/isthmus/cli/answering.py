@@ -14,7 +14,7 @@ from isthmus.generator import EventStream
 from isthmus.handoff.hosted import Outgoing
 from isthmus.ledger import show_usd
 from isthmus.messages import Decision, Finish, Notice, ReasoningDelta, Route, TextDelta, ToolCallDelta
-from isthmus.wire.chat_writer import Completion
+from isthmus.wire.gathered import Completion
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from isthmus.messages import Effort, Message
-from isthmus.wire.chat_writer import Completion
+from isthmus.wire.gathered import Completion
 
 CUT_MARK = " […]"
 """Ends an answer that isn't whole where it is sent again, so that the model doesn't take it for whole."""

@@ -77,6 +77,7 @@ async def _opened(config: Configuration, ledger: Ledger) -> AsyncGenerator[Serve
                 ledger,
                 hosted=hosted,
                 max_body_bytes=settings.server.max_body_mb * 2**20,
+                ping_s=settings.server.ping_s,
             )
         finally:
             if hosted is not None:

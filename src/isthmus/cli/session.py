@@ -25,7 +25,7 @@ from isthmus.naming import ModelRef, parse_model
 from isthmus.runtime.answer import Runtime
 from isthmus.runtime.assembly import Talk, have_weights, open_home, open_hosted, rules_of
 from isthmus.server import run_file
-from isthmus.server.chat import INTERNAL
+from isthmus.server.answering import INTERNAL
 from isthmus.server.run_file import RunFile
 from isthmus.settings import ProviderSettings, Settings
 from isthmus.store import Store, find

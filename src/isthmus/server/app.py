@@ -71,14 +71,14 @@ class Resource:
         handler = self._handlers.get(method)
         if handler is None:
             if not self._handlers:
-                return error_response(NotFound(f"there is nothing at {request.method} {path}"))
+                return error_response(NotFound(f"there is nothing at {request.method} {path}"), path)
             return method_not_allowed(request.method, path, self._handlers)
         try:
             return await handler(request)
         except IsthmusError as error:
-            return error_response(error)
+            return error_response(error, path)
         except (ClientGone, ClientDisconnect):
             return Response(status_code=499)
         except Exception:  # noqa: BLE001 - the client learns that it happened, the log learns what
             _log.exception("%s %s failed", request.method, path)
-            return unexpected()
+            return unexpected(path)

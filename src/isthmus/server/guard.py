@@ -48,7 +48,7 @@ class Guard:
             state["own"], state["key"] = self._admit(headers, scope["path"])
         except IsthmusError as error:
             challenge = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else None
-            await error_response(error, challenge)(scope, receive, send)
+            await error_response(error, scope["path"], challenge)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

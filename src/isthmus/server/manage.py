@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from isthmus.errors import AccessDenied
-from isthmus.server.models import as_json
+from isthmus.server.body import as_json
 from isthmus.server.state import served
 from isthmus.server.streaming import unless_gone
 

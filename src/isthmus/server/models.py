@@ -1,12 +1,12 @@
 """``GET /v1/models`` and ``GET /health``."""
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from isthmus import __version__
 from isthmus.errors import UnknownModel
 from isthmus.runtime.models import KnownModel
+from isthmus.server.body import as_json
 from isthmus.server.state import served
 
 
@@ -30,11 +30,6 @@ async def one_model(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """Whether the server lives; it needs no key and tells no names."""
     return as_json({"status": "ok", "version": __version__})
-
-
-def as_json(value: object) -> Response:
-    """A response that holds a value as JSON."""
-    return Response(msgspec.json.encode(value), media_type="application/json")
 
 
 def _entry(model: KnownModel, since: int) -> dict[str, object]:

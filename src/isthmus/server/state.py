@@ -21,6 +21,7 @@ class Served:
         ledger: Where answers are recorded.
         hosted: The hosted model, where one is configured.
         max_body_bytes: The largest request body that is read.
+        ping_s: How long a stream may be silent before a ping is sent.
     """
 
     def __init__(
@@ -31,8 +32,10 @@ class Served:
         *,
         hosted: HostedModel | None = None,
         max_body_bytes: int,
+        ping_s: float = 10.0,
     ) -> None:
         self.models = models
+        self.ping_s = ping_s
         self.max_body_bytes = max_body_bytes
         self.since = int(time.time())
         self._rules = rules

@@ -20,6 +20,7 @@ from isthmus.messages import (
     Tool,
     ToolCall,
 )
+from isthmus.wire.call import Call
 
 Dialect: TypeAlias = Literal["llama", "runner", "hosted", "openai"]
 """Who is called: our own worker, a person's local runner, a hosted model, OpenAI itself."""
@@ -134,16 +135,10 @@ _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 
 
-class ChatCall(Struct, frozen=True):
+class ChatCall(Call, frozen=True, kw_only=True):
     """A parsed request: what to generate, and how to send it back."""
 
-    request: GenerationRequest
-    model: str | None
-    stream: bool
     include_usage: bool
-    handoff: HandoffMode | None
-    ignored: tuple[str, ...]
-    """Parameters that are not known here and had no effect."""
 
 
 def parse_chat(body: bytes) -> ChatCall:

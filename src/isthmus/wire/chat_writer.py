@@ -1,4 +1,4 @@
-"""Chat Completions answers, as a server: events become chunks (`ChunkWriter`) or an object (`Completion`)."""
+"""Chat Completions answers, as a server: events become chunks (`ChunkWriter`) or one object."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +15,11 @@ from isthmus.messages import (
     TextDelta,
     TokenScore,
     TokenScores,
+    ToolCall,
     ToolCallDelta,
     Usage,
 )
+from isthmus.wire.gathered import Completion, GatheredChoice
 
 
 def describe_route(route: Route) -> dict[str, Any]:
@@ -134,103 +136,44 @@ def _render_call_delta(delta: ToolCallDelta) -> dict[str, Any]:
     return rendered
 
 
-# ---------------------------------------------------------------- gathering
-
-
-class GatheredChoice:
-    """One choice of an answer, as far as it has come."""
-
-    def __init__(self) -> None:
-        self.text: list[str] = []
-        self.reasoning: list[str] = []
-        self.calls: dict[int, dict[str, Any]] = {}
-        self.scores: list[TokenScore] = []
-        self.finish: FinishReason | None = None
-
-    def add_call(self, delta: ToolCallDelta) -> None:
-        """Put a piece of a tool call in its place."""
-        call = self.calls.setdefault(
-            delta.position, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-        )
-        call["id"] = delta.id or call["id"]
-        call["function"]["name"] = delta.name or call["function"]["name"]
-        call["function"]["arguments"] += delta.arguments
-
-
-class Completion:
-    """Gathers events into a whole answer."""
-
-    def __init__(self) -> None:
-        self.choices: dict[int, GatheredChoice] = {}
-        self.route: Route | None = None
-        self.notices: list[Notice] = []
-        self.last: Finish | None = None
-
-    def add(self, event: Event) -> None:
-        """Take one event."""
-        match event:
-            case TextDelta(text, index):
-                self._choice(index).text.append(text)
-            case ReasoningDelta(text, index):
-                self._choice(index).reasoning.append(text)
-            case ToolCallDelta(index=index):
-                self._choice(index).add_call(event)
-            case TokenScores(tokens, index):
-                self._choice(index).scores.extend(tokens)
-            case Route():
-                self.route = event
-            case Notice():
-                self.notices.append(event)
-            case Finish(reason=reason, index=index):
-                self._choice(index).finish = reason
-                self.last = event
-            case _:
-                pass
-
-    @property
-    def text(self) -> str:
-        """The first choice's answer."""
-        return "".join(self._choice(0).text)
-
-    @property
-    def reasoning(self) -> str:
-        """The first choice's thinking."""
-        return "".join(self._choice(0).reasoning)
-
-    def _choice(self, index: int) -> GatheredChoice:
-        return self.choices.setdefault(index, GatheredChoice())
-
-    def render(self, id_: str, model: str, created: int, *, logprobs: bool) -> bytes:
-        """OpenAI's ``chat.completion`` object, with the ``isthmus`` field beside it."""
-        rows = [_render_choice(index, each, logprobs) for index, each in sorted(self.choices.items())]
-        usage = self.last.usage if self.last and self.last.usage else Usage()
-        body: dict[str, Any] = {
-            "id": id_,
-            "object": "chat.completion",
-            "created": created,
-            "model": model,
-            "choices": rows,
-            "usage": render_usage(usage),
-        }
-        if self.route:
-            cost = self.last.cost_usd if self.last else None
-            body["isthmus"] = describe_route(self.route) | {"cost_usd": str(cost or 0)}
-            if self.notices:
-                body["isthmus"]["notices"] = [msgspec.to_builtins(each) for each in self.notices]
-        return msgspec.json.encode(body)
+def render_completion(completion: Completion, id_: str, model: str, created: int, *, logprobs: bool) -> bytes:
+    """OpenAI's ``chat.completion`` object, with the ``isthmus`` field beside it."""
+    rows = [_render_choice(index, each, logprobs) for index, each in sorted(completion.choices.items())]
+    body: dict[str, Any] = {
+        "id": id_,
+        "object": "chat.completion",
+        "created": created,
+        "model": model,
+        "choices": rows,
+        "usage": render_usage(completion.usage),
+    }
+    if completion.route:
+        cost = completion.last.cost_usd if completion.last else None
+        body["isthmus"] = describe_route(completion.route) | {"cost_usd": str(cost or 0)}
+        if completion.notices:
+            body["isthmus"]["notices"] = [msgspec.to_builtins(each) for each in completion.notices]
+    return msgspec.json.encode(body)
 
 
 def _render_choice(index: int, choice: GatheredChoice, logprobs: bool) -> dict[str, Any]:
-    text, thought = "".join(choice.text), "".join(choice.reasoning)
-    message: dict[str, Any] = {"role": "assistant", "content": text if text or not choice.calls else None}
+    text, thought, calls = choice.text, choice.reasoning, choice.calls
+    message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None}
     message["refusal"] = None
     if thought:
         message |= {"reasoning": thought, "reasoning_content": thought}
-    if choice.calls:
-        message["tool_calls"] = [call for _, call in sorted(choice.calls.items())]
+    if calls:
+        message["tool_calls"] = [_render_call(call) for call in calls]
     return {
         "index": index,
         "message": message,
         "logprobs": {"content": render_logprobs(choice.scores)} if logprobs else None,
         "finish_reason": choice.finish,
+    }
+
+
+def _render_call(call: ToolCall) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
     }

@@ -1,6 +1,8 @@
-"""Server-sent events, as far as model APIs use them: ``data:`` lines, comments, ``[DONE]``."""
+"""Server-sent events, as far as model APIs use them: ``event:`` and ``data:`` lines, ``[DONE]``."""
 
 DONE = b"[DONE]"
+PING = b": ping\n\n"
+"""A comment, which every client passes over."""
 
 
 def data(payload: bytes) -> bytes:
@@ -8,9 +10,9 @@ def data(payload: bytes) -> bytes:
     return b"data: " + payload + b"\n\n"
 
 
-def comment(text: str) -> bytes:
-    """A line that keeps the connection warm and that every client passes over."""
-    return b": " + text.encode() + b"\n\n"
+def event(name: str, payload: bytes) -> bytes:
+    """One named event that carries ``payload``."""
+    return b"event: " + name.encode() + b"\ndata: " + payload + b"\n\n"
 
 
 class EventReader:

@@ -1,0 +1,18 @@
+"""What every API's request comes to: what to generate, and on which terms."""
+
+from msgspec import Struct
+
+from isthmus.messages import GenerationRequest, HandoffMode
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A parsed request of any API that answers conversations."""
+
+    request: GenerationRequest
+    model: str | None
+    """The model's name as the caller said it; None where it said none."""
+    stream: bool
+    handoff: HandoffMode | None = None
+    """The hand-off mode that the request asks for; it counts where it is stricter than the settings'."""
+    ignored: tuple[str, ...] = ()
+    """Parameters that are not known here and had no effect."""
