@@ -4,6 +4,8 @@
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .venv-conformance
+FUZZ ?= 10000
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 # The question reaches the shell by the environment, unexpanded, so that it may hold quotes, $ and `.
@@ -12,10 +14,10 @@ export QUESTION := $(value Q)
 unexport Q
 
 .DEFAULT_GOAL := help
-.PHONY: help ask test test-all check bench docs
+.PHONY: help ask test test-all check conformance bench docs
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 ask: $(VENV)/installed ## Ask a question: make ask Q="What is the capital of France?"
 	@$(BIN)/isthmus ask -- "$$QUESTION"
@@ -32,6 +34,10 @@ check: $(VENV)/installed-dev ## Lint, check formats, types and the floors of imp
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
+conformance: $(CLIENTS)/installed ## Run other people's clients and tests against a server; FUZZ=N requests
+	@$(CLIENTS)/bin/python -m pytest tests/conformance -o filterwarnings=default -o log_cli=false \
+	    --fuzz $(FUZZ) --table docs/concepts/conformance.md $(ARGS)
+
 bench: $(VENV)/installed-dev ## Measure, into benchmarks/results
 	@$(BIN)/python -m benchmarks
 
@@ -47,6 +53,19 @@ $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 	@echo "Installing Isthmus and what its development needs into $(VENV), once" >&2
 	@$(INSTALL) '.[dev]'
 	@touch $(VENV)/installed $@
+
+# Clients want versions of their own, so they live beside the development environment; these even from the others.
+$(CLIENTS)/installed: pyproject.toml tests/conformance/scripts/package.json | $(BIN)/python
+	@echo "Installing other people's clients into $(CLIENTS), once (some minutes)" >&2
+	@test -x $(CLIENTS)/bin/python || $(BIN)/python -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[conformance]'
+	@for alone in aider-chat==0.86.2 litellm==1.106.2; do \
+	    test -x $(CLIENTS)/$${alone%%==*}/bin/python || $(BIN)/python -m venv $(CLIENTS)/$${alone%%==*}; \
+	    $(CLIENTS)/$${alone%%==*}/bin/python -m pip install --quiet --disable-pip-version-check $$alone || exit; \
+	done
+	@cp tests/conformance/scripts/package.json $(CLIENTS)/
+	@PATH="$(CURDIR)/$(CLIENTS)/bin:$$PATH" npm install --prefix $(CLIENTS) --silent --no-audit --no-fund
+	@touch $@
 
 # Debian's registry, from which the tests pull: unpacked here, so that no service starts on this machine.
 # Where it is installed, or can't be had, there is nothing to do: the tests find it, or say what they miss.

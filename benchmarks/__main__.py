@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import gateway, handoff, report, several, speed, startup
+from benchmarks import gateway, handoff, report, several, speed, startup, throughput
 from benchmarks.contestants import (
     ISTHMUS,
     LLAMA_CPP_PYTHON,
@@ -58,6 +58,10 @@ def run_gateway(given):
     tiny = have(TINY)
     with tempfile.TemporaryDirectory() as home:
         gateway.measure(tiny, home_with(home, tiny), given.rounds)
+
+
+def run_throughput(given):
+    throughput.measure(given.litellm, given.rounds, given.seconds)
 
 
 def run_startup(given):
@@ -140,6 +144,10 @@ def parsed(words):
         ("startup", run_startup, "`isthmus ask` and `isthmus --help`"),
     ):
         command(name, run, summary).add_argument("--rounds", type=int, default=8)
+    alone = command("throughput", run_throughput, "the gateway alone, beside LiteLLM's proxy")
+    alone.add_argument("--litellm", metavar="PROGRAM", help="LiteLLM's proxy, from an environment of its own")
+    alone.add_argument("--rounds", type=int, default=5)
+    alone.add_argument("--seconds", type=int, default=5, help="how long each cell is asked, in each round")
     handed = command("handoff", run_handoff, "easy facts stay home, hard sums are handed over")
     handed.add_argument("--data", type=Path, required=True, help="GSM8K's train.jsonl")
     _speed_options(command("speed", run_speed, "Isthmus against other servers of the same models"))

@@ -50,13 +50,16 @@ def xllamacpp_server(python, path, changes):
 
 
 @contextmanager
-def listening_server(words):
-    """A server that is told its port and says nothing when it is ready: base URL and process."""
+def listening_server(words, ready=None):
+    """A server that is told its port and says nothing when it is ready: base URL and process.
+
+    ``ready`` tells whether the server at a base URL is; by default it lists its models then.
+    """
     port = _free_port()
     url = f"http://127.0.0.1:{port}/v1"
     with _process([*words, "--host", "127.0.0.1", "--port", str(port)]) as (process, log):
         deadline = time.monotonic() + LOAD_S
-        while not _answers(f"{url}/models"):
+        while not (ready(url) if ready else _answers(f"{url}/models")):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"{' '.join(words)} did not come up: {last_words(log)}")
             time.sleep(0.1)

@@ -622,3 +622,46 @@ def test_the_token_is_a_secret():
 
 def test_a_token_with_characters_that_no_token_holds():
     assert refusal(environ={"HF_TOKEN": "hf_\nabc"}).message == "HF_TOKEN holds characters that no key holds"
+
+
+# ---------------------------------------------------------------- the server's own
+
+
+def test_a_variable_that_holds_a_list_is_separated_by_commas():
+    found = load(
+        environ={"ISTHMUS_SERVER_CORS_ORIGINS": "https://a.example, *", "ISTHMUS_LOCAL_HOSTS": "nas,"}
+    )
+    assert found.settings.server.cors_origins == ("https://a.example", "*")
+    assert found.settings.local_hosts == ("nas",)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://a.example/", "https://a.example/x", "a.example", "null", "https://me@a.example", "http://["],
+)
+def test_an_origin_is_a_scheme_and_a_host(origin):
+    error = refusal(server__cors_origins=[origin])
+    assert "is not an origin" in error.message
+    assert load(server__cors_origins=["http://localhost:5173"]).settings.server.cors_origins
+
+
+@pytest.mark.parametrize(
+    ("environ", "endpoint"),
+    [
+        ({}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c.example:4318"}, "http://c.example:4318/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c.example/otlp/"}, "http://c.example/otlp/v1/traces"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://t/x"},
+            "http://t/x",
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_SDK_DISABLED": "true"}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_TRACES_EXPORTER": "none"}, None),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "ISTHMUS_SERVER_TRACES_ENDPOINT": "http://ours"},
+            "http://ours",
+        ),
+    ],
+)
+def test_traces_go_where_opentelemetrys_own_variables_say(environ, endpoint):
+    assert load(environ=environ).settings.server.traces_endpoint == endpoint

@@ -163,3 +163,11 @@ def test_a_reference_that_is_understood_anywhere(tmp_path, monkeypatch):
 )
 def test_the_nearest_word_if_one_is_near(word, near):
     assert closest(word, ["temperature", "seed", "model"]) == near
+
+
+def test_a_name_can_always_be_a_files():
+    assert parse_model("a" * 128).kind == "name"
+    with pytest.raises(UnknownModel) as refused:
+        parse_model("a" * 100_000)
+    assert len(refused.value.message) < 300
+    assert parse_model(name_from(f"{'A' * 500}.gguf:{'b' * 500}")).kind == "name"

@@ -1,9 +1,9 @@
 """Finding and merging the settings: file by file, variable by variable, flag by flag, each with its source.
 
 Order, later over earlier: built-in values; ``isthmus.toml`` in the user's configuration folder;
-``isthmus.toml`` in the working folder; ``HF_ENDPOINT``, which all of Hugging Face's tools heed;
-``ISTHMUS_*`` variables; flags. The two hard switches (``offline``, ``handoff.local_only``) only tighten:
-once true in any layer they stay true.
+``isthmus.toml`` in the working folder; ``HF_ENDPOINT``, which all of Hugging Face's tools heed, and
+OpenTelemetry's variables for where traces go; ``ISTHMUS_*`` variables; flags. The two hard switches
+(``offline``, ``handoff.local_only``) only tighten: once true in any layer they stay true.
 See docs/decisions/0002-settings-are-layered.md.
 """
 
@@ -22,11 +22,21 @@ from msgspec import Struct
 
 from isthmus.errors import SettingsError
 from isthmus.naming import closest
-from isthmus.settings import ProviderSettings, Secret, Settings, is_loopback, without_credentials
+from isthmus.settings import (
+    ProviderSettings,
+    Secret,
+    ServerSettings,
+    Settings,
+    is_loopback,
+    without_credentials,
+)
 
 FILE_NAME = "isthmus.toml"
 PREFIX = "ISTHMUS_"
 HF_ENDPOINT, HF_TOKEN = "HF_ENDPOINT", "HF_TOKEN"
+OTEL_DISABLED, OTEL_ENDPOINT = "OTEL_SDK_DISABLED", "OTEL_EXPORTER_OTLP_ENDPOINT"
+OTEL_TRACES, OTEL_TRACES_ENDPOINT = "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+_OTEL_VARIABLES = (OTEL_DISABLED, OTEL_ENDPOINT, OTEL_TRACES, OTEL_TRACES_ENDPOINT)
 HARD_SWITCHES = ("offline", "handoff.local_only")
 
 Path_ = tuple[str, ...]
@@ -84,6 +94,7 @@ def load(
     layers = [_read_file(file) for file in files]
     if endpoint := environ.get(HF_ENDPOINT, "").strip():
         layers.append({"hf_endpoint": (endpoint, Source("variable", HF_ENDPOINT))})
+    layers.append(_traces(environ))
     layers.append(_read_environment(environ))
     layers.append(
         {name: (value, Source("flag", name)) for name, value in (flags or {}).items() if value is not None}
@@ -194,9 +205,22 @@ def _read_environment(environ: Mapping[str, str]) -> _Layer:
     return layer
 
 
+def _traces(environ: Mapping[str, str]) -> _Layer:
+    """Where OpenTelemetry's own variables send traces, as its specification of the OTLP exporter has it."""
+    said = {name: environ.get(name, "").strip() for name in _OTEL_VARIABLES}
+    if said[OTEL_DISABLED].lower() == "true" or said[OTEL_TRACES].lower() == "none":
+        return {}
+    if endpoint := said[OTEL_TRACES_ENDPOINT]:
+        return {"server.traces_endpoint": (endpoint, Source("variable", OTEL_TRACES_ENDPOINT))}
+    if endpoint := said[OTEL_ENDPOINT]:
+        address = endpoint.rstrip("/") + "/v1/traces"
+        return {"server.traces_endpoint": (address, Source("variable", OTEL_ENDPOINT))}
+    return {}
+
+
 def _from_text(name: str, value: str) -> Any:
     """A variable's text as the TOML value it stands for; lists are separated by commas."""
-    if name == "local_hosts":
+    if get_origin(_kind(name)) is tuple:
         return [part.strip() for part in value.split(",") if part.strip()]
     return value
 
@@ -299,9 +323,23 @@ def _check(settings: Settings, sources: dict[str, Source]) -> None:
     for name, value in leaves(settings):
         if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):
             raise SettingsError(f"{sources[name]}: {name} is an amount of dollars, so it can't be {value}")
+    _check_server(settings.server, sources)
     for name, provider in settings.providers.items():
         where = f"{sources[f'providers.{name}.base_url']}: providers.{name}"
         _check_provider(where, provider, settings.local_hosts)
+
+
+def _check_server(server: ServerSettings, sources: dict[str, Source]) -> None:
+    for origin in server.cors_origins:
+        if origin != "*" and not _is_origin(origin):
+            raise SettingsError(
+                f"{sources['server.cors_origins']}: {origin!r} is not an origin",
+                hint='an origin is a scheme and a host, and no path: "https://app.example.org"',
+            )
+
+
+def _is_origin(origin: str) -> bool:
+    return _is_address(origin) and origin.count("/") == 2 and not set(origin) & set("?#@")
 
 
 def _check_provider(where: str, provider: ProviderSettings, local_hosts: tuple[str, ...]) -> None:

@@ -6,9 +6,12 @@
     ├── RequestError               a request that can't be answered as it stands
     │   ├── ContextLengthExceeded
     │   ├── RequestTooLarge
+    │   ├── RequestTooSlow
     │   └── NotFound
     ├── AccessDenied               a key is missing, wrong or revoked; a foreign page asks
-    │   └── ForeignOrigin
+    │   ├── ForeignOrigin
+    │   ├── ScopeMissing
+    │   └── RateLimited
     ├── ModelError                 weights: their name, their file, their bytes
     │   ├── UnknownModel
     │   ├── InvalidWeights
@@ -19,7 +22,9 @@
     │   ├── LoadError
     │   │   └── DoesNotFit         more memory than there is
     │   ├── WorkerDied
+    │   ├── DeadlinePassed
     │   └── Busy                   its queue is full, or the wait was too long
+    │       └── Overloaded         the server has too many connections, or is about to stop
     ├── ServerError                the server can't start
     ├── LedgerError                the database
     ├── HandoffRefused             a rule says no
@@ -96,6 +101,13 @@ class RequestTooLarge(RequestError):
     http_status = 413
 
 
+class RequestTooSlow(RequestError):
+    """The body didn't arrive within the time that the server waits for one."""
+
+    code = "request_too_slow"
+    http_status = 408
+
+
 class NotFound(RequestError):
     """There is nothing under that address or identifier."""
 
@@ -116,6 +128,30 @@ class ForeignOrigin(AccessDenied):
 
     code = "foreign_origin"
     http_status = 403
+
+
+class ScopeMissing(AccessDenied):
+    """The key is good, but not for this."""
+
+    code = "scope_missing"
+    http_status = 403
+
+
+class RateLimited(AccessDenied):
+    """The key has had its requests or tokens for now.
+
+    Attributes:
+        retry_after_s: When there will be room again, in whole seconds.
+    """
+
+    code = "rate_limit_exceeded"
+    http_status = 429
+
+    def __init__(
+        self, message: str, *, retry_after_s: int = 1, hint: str | None = None, param: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, param=param)
+        self.retry_after_s = retry_after_s
 
 
 class ModelError(IsthmusError):
@@ -186,6 +222,13 @@ class WorkerDied(EngineError):
     code = "worker_died"
 
 
+class DeadlinePassed(EngineError):
+    """The answer took longer than the server gives to one."""
+
+    code = "deadline_passed"
+    http_status = 504
+
+
 class Busy(EngineError):
     """Too many requests wait for the model already, or this one waited too long.
 
@@ -201,6 +244,13 @@ class Busy(EngineError):
     ) -> None:
         super().__init__(message, hint=hint, param=param)
         self.retry_after_s = retry_after_s
+
+
+class Overloaded(Busy):
+    """The server has as many connections as it may, or is about to stop."""
+
+    code = "overloaded"
+    http_status = 503
 
 
 class ServerError(IsthmusError):

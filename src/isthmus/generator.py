@@ -6,9 +6,7 @@ Beside it stand two small ones: a `Tokenizer` counts and cuts text, an `Embedder
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from msgspec import Struct
-
-from isthmus.messages import Event, GenerationRequest, ModelInfo
+from isthmus.messages import Embeddings, Event, GenerationRequest, ModelInfo
 
 EventStream: TypeAlias = AsyncGenerator[Event, None]
 """Events as they come; ``aclose`` stops the work behind them."""
@@ -48,20 +46,27 @@ class Tokenizer(Protocol):
         """The tokens of a request's prompt, template and tools included."""
         ...
 
-    async def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        """A text's tokens; with ``special`` the marks of the template count as such."""
+    async def tokenize(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
+        """A text's tokens.
+
+        Args:
+            text: The text.
+            special: Whether marks in it, such as a template's, count as such or as letters.
+            add_special: Whether the marks are added that the model wants around a text.
+        """
+        ...
+
+    async def pieces(self, tokens: Sequence[int]) -> list[bytes]:
+        """What each of some tokens stands for; a character may lie across two."""
         ...
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of some tokens."""
         ...
 
-
-class Embeddings(Struct, frozen=True):
-    """Vectors, one for each text in its order, each of unit length; and the tokens that all texts have."""
-
-    vectors: tuple[tuple[float, ...], ...]
-    prompt_tokens: int
+    async def render(self, request: GenerationRequest) -> str:
+        """The prompt of a request as the model reads it, template and tools included."""
+        ...
 
 
 class Embedder(Protocol):

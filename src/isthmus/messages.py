@@ -83,6 +83,10 @@ class GenerationRequest(Struct, frozen=True):
 
     ``top_logprobs`` is None for no log-probabilities, else how many alternatives come with each token
     (0: the chosen token's alone). ``max_tokens`` None leaves the length to the model and its context.
+    ``reasoning_budget`` is how many tokens of thinking it may have, where whoever answers can count them.
+    ``raw`` is a prompt that the model reads as it stands, as text or tokens, without its template; it never
+    leaves this machine. ``messages`` then hold it as one user message, for those who look at questions.
+    ``repeat_last_n`` is how many tokens ``repeat_penalty`` looks back on; 0: none, -1: the whole context.
     """
 
     messages: tuple[Message, ...]
@@ -102,6 +106,13 @@ class GenerationRequest(Struct, frozen=True):
     parallel_tool_calls: bool | None = None
     truncation: Truncation = "none"
     response_format: dict[str, Any] | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    typical_p: float | None = None
+    repeat_penalty: float | None = None
+    repeat_last_n: int | None = None
+    reasoning_budget: int | None = None
+    raw: str | tuple[int, ...] | None = None
 
 
 class ModelInfo(Struct, frozen=True):
@@ -129,6 +140,13 @@ class Usage(Struct, frozen=True):
         return self.prompt_tokens + self.completion_tokens
 
 
+class Embeddings(Struct, frozen=True):
+    """Vectors, one for each text in its order, each of unit length; and the tokens that all texts have."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int
+
+
 # ---------------------------------------------------------------- who answers, and why
 
 Target: TypeAlias = Literal["local", "hosted", "refuse"]
@@ -140,6 +158,7 @@ Reason: TypeAlias = Literal[
     "local_only",  # the hard switch
     "offline",  # the network is off limits
     "asked_local",  # this request asks for the local model
+    "raw_prompt",  # a prompt without a conversation: only the model at home reads those
     "no_provider",  # no hosted model is configured
     "context_too_long",  # the prompt doesn't fit at home
     "capability_missing",  # the model at home can't see, or can't call tools
@@ -211,11 +230,20 @@ class ToolResult(Struct, frozen=True, tag="tool_result"):
 
 
 class TokenScore(Struct, frozen=True):
-    """A token with its natural log-probability, and those of its likeliest rivals."""
+    """A token with its natural log-probability, and its likeliest rivals, itself among them.
+
+    ``raw`` has its bytes where ``token`` can't say them: a piece of a character.
+    """
 
     token: str
     logprob: float
-    top: tuple[tuple[str, float], ...] = ()
+    top: "tuple[TokenScore, ...]" = ()
+    raw: bytes | None = None
+
+    @property
+    def utf8(self) -> bytes:
+        """Its bytes."""
+        return self.token.encode() if self.raw is None else self.raw
 
 
 class TokenScores(Struct, frozen=True, tag="token_scores"):
@@ -258,22 +286,30 @@ class Notice(Struct, frozen=True, tag="notice"):
 
 
 class Timings(Struct, frozen=True):
-    """How long it took: seconds to the first token (of any kind) and in all, tokens a second of decoding."""
+    """How long it took: seconds to the first token (of any kind) and in all, tokens a second of decoding.
+
+    ``wait_s`` went by until a local model was loaded and had a slot free.
+    """
 
     first_token_s: float | None = None
     total_s: float | None = None
     prompt_s: float | None = None
     tokens_per_s: float | None = None
+    wait_s: float | None = None
 
 
 class Finish(Struct, frozen=True, tag="finish"):
-    """A choice is complete. The last one of a request carries its usage."""
+    """A choice is complete. The last one of a request carries its usage.
+
+    ``stop_sequence`` is which of the request's ended it, where one did and whoever answered says so.
+    """
 
     reason: FinishReason
     usage: Usage | None = None
     timings: Timings | None = None
     cost_usd: Decimal | None = None
     index: int = 0
+    stop_sequence: str | None = None
 
 
 Event: TypeAlias = (

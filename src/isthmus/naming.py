@@ -12,7 +12,8 @@ The addresses under which people know the models of Hugging Face are read as ``h
 letters at least, and what follows it holds something that no tag does, unless it is one of `SCHEMES`.
 
 Names are compared in lower case. The parts of a name hold letters, digits, ``.``, ``_`` and ``-``, and
-begin with a letter or digit, so that no name can climb out of a folder.
+begin with a letter or digit, so that no name can climb out of a folder; they have 128 characters at most, so
+that every name can be a file's.
 """
 
 import re
@@ -29,7 +30,7 @@ from isthmus.errors import UnknownModel
 SCHEMES = frozenset({"file", "hf", "http", "https", "oci", "wheel"})
 """The built-in sources: no model has one of these words for the first part of its name."""
 
-_PART = r"[a-z0-9][a-z0-9._-]*"
+_PART = r"[a-z0-9][a-z0-9._-]{0,127}"
 _NAME = re.compile(rf"{_PART}(?::{_PART})?", re.ASCII)
 _REFERENCE = re.compile(r"([a-z][a-z0-9+-]+):([^\x00-\x1f\x7f]+)", re.ASCII | re.IGNORECASE)
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(?::[\w.-]+)?", re.ASCII)
@@ -91,7 +92,7 @@ def parse_model(text: str, runners: Collection[str] = ()) -> ModelRef:
     if _NAME.fullmatch(text.lower()):
         return ModelRef("name", text.lower())
     raise UnknownModel(
-        f"{text!r} is not a model's name or the path of a GGUF file",
+        f"{text[:200]!r} is not a model's name or the path of a GGUF file",
         hint=f"isthmus pull hf:{text}" if _REPOSITORY.fullmatch(text) else "isthmus list",
     )
 
@@ -102,7 +103,7 @@ def name_from(text: str) -> str:
     A colon stays where it parts a name from its tag: ``Qwen3-8B:Q4_K_M`` is ``qwen3-8b:q4_k_m``.
     """
     head, _, tag = text.lower().partition(":")
-    family, tag = (re.sub(r"[^a-z0-9._-]+", "-", part).strip("._-") for part in (head, tag))
+    family, tag = (re.sub(r"[^a-z0-9._-]+", "-", part).strip("._-")[:120] for part in (head, tag))
     family = re.sub(r"\.gguf$", "", family) or "model"
     if tag.endswith(".gguf") or family in SCHEMES:  # they would be read as a path, or as a source's
         family, tag = f"my-{family}", tag.removesuffix(".gguf")

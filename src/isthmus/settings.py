@@ -104,6 +104,40 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a stream may be silent, while a prompt is read for instance, before a ping is sent."""
     drain_s: Seconds = 10.0
     """How long answers in flight may take to end when the server is asked to stop."""
+    responses_days: Annotated[float, Meta(ge=0)] = 30.0
+    """Days for which answers of the Responses API are kept, unless a request says no; 0: none is kept."""
+    max_connections: Positive = 4096
+    """Connections, streams among them, that may be open at once; further ones are told to come back (503)."""
+    max_messages: Positive = 10_000
+    """The most messages that one request may hold."""
+    body_timeout_s: Seconds = 60.0
+    """How long a client may take to send a request's body."""
+    write_timeout_s: Seconds = 60.0
+    """How long a client may read nothing of a stream before it is cut off."""
+    keep_alive_s: Seconds = 75.0
+    """How long an idle connection stays open; longer than the proxy in front keeps its own."""
+    request_timeout_s: Annotated[float, Meta(ge=0)] = 0.0
+    """How long an answer may take in all; 0: as long as it takes."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which the server may be addressed, beside its own; beyond loopback empty means any."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may use the server (https://app.example.org); "*" is any of them."""
+    cors_without_keys: bool = False
+    """Whether "*" counts even while there is no key, so that any page may use the server."""
+    metrics: bool = True
+    """Whether /metrics answers."""
+    metrics_by_key: bool = False
+    """Whether tokens and cost are counted for each key by its name, too."""
+    log_format: Literal["text", "json"] = "text"
+    """How the server's log is written: lines for people, or one JSON object a line."""
+    log_requests: bool = True
+    """Whether each request has a line in the log; it holds no text of questions or answers, and no key."""
+    log_content: bool = False
+    """Whether questions and answers are logged too, word for word."""
+    traces_endpoint: str | None = None
+    """Where traces are sent (OTLP over HTTP), such as http://127.0.0.1:4318/v1/traces; unset: nowhere."""
+    trace_content: bool = False
+    """Whether traces hold questions and answers, word for word."""
 
 
 class BudgetSettings(Struct, frozen=True, forbid_unknown_fields=True):

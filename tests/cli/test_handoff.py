@@ -14,7 +14,7 @@ def record(home):
 
     def write(**changes):
         engine = open_database(home / "ledger.sqlite3")
-        Ledger(engine).record(question(**changes))
+        Ledger(engine).record([question(**changes)])
         engine.dispose()
 
     return write

@@ -39,3 +39,33 @@ def test_mistakes_are_usage_errors(isthmus):
         assert ended.out == ""
         assert ended.err.startswith("error: ")
         assert "hint: isthmus key " in ended.err
+
+
+def test_a_key_has_the_scopes_and_limits_that_it_was_made_with(isthmus):
+    words = ("--scope", "infer", "--scope", "manage", "--rpm", "60", "--tpm", "1000", "--tokens-day", "5000")
+    assert isthmus("key", "create", "team", *words, "--usd-day", "$0.50", "--usd-month", "10").code == 0
+    (key,) = json.loads(isthmus("key", "list", "--json").out)
+    assert key["scopes"] == ["infer", "manage"]
+    assert (key["rpm"], key["tpm"], key["tokens_day"]) == (60, 1000, 5000)
+    assert (key["usd_day"], key["usd_month"]) == ("0.500000000", "10.000000000")
+    listed = isthmus("key", "list").out
+    assert "60 requests/min, 1000 tokens/min, 5000 tokens/day, $0.50/day, $10.00/month" in listed
+
+
+def test_limits_are_set_together(isthmus):
+    isthmus("key", "create", "team", "--rpm", "60", "--usd-day", "1")
+    changed = isthmus("key", "limit", "team", "--usd-day", "2")
+    assert "Key 'team' has $2.00/day." in changed.err
+    (key,) = json.loads(isthmus("key", "list", "--json").out)
+    assert (key["rpm"], key["usd_day"]) == (None, "2.000000000")
+    assert "has no limits" in isthmus("key", "limit", "team").err
+
+
+def test_limits_that_are_none_are_usage_errors(isthmus):
+    isthmus("key", "create", "team")
+    for words in (("--rpm", "0"), ("--usd-day", "much"), ("--usd-month", "-1"), ("--scope", "root")):
+        ended = isthmus("key", "create", "other", *words)
+        assert ended.code == 2, words
+        assert ended.err.startswith("error: ")
+    assert isthmus("key", "limit", "nobody", "--rpm", "1").code == 2
+    assert len(json.loads(isthmus("key", "list", "--json").out)) == 1

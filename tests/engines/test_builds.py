@@ -11,6 +11,7 @@ from isthmus.engines.builds import (
     Stamp,
     Trial,
     chosen,
+    driven_by,
     engines_folder,
     fastest,
     find_builds,
@@ -20,6 +21,7 @@ from isthmus.engines.builds import (
     write_measurements,
 )
 from isthmus.errors import SettingsError
+from isthmus.machine import Gpu
 from isthmus.machine.processor import fingerprint
 from tests.engines.fake_builds import fake_package, fake_program, fake_server
 
@@ -142,3 +144,9 @@ def test_a_name_that_no_build_has(home):
     ) as caught:
         chosen(home, "cuda")
     assert caught.value.hint == "isthmus doctor"
+
+
+def test_a_build_drives_the_gpus_of_its_device_and_apples_always():
+    apple, nvidia = (Gpu(vendor, "GPU", 1 << 30, 1 << 30) for vendor in ("apple", "nvidia"))
+    assert driven_by(INSTALLED, (apple, nvidia)) == (apple,)
+    assert driven_by(EngineBuild("c", "package", device="cuda"), (nvidia,)) == (nvidia,)

@@ -24,7 +24,6 @@ from isthmus.engines.llama import LlamaEngine
 from isthmus.engines.loading import Loading, worker_config
 from isthmus.errors import (
     ContextLengthExceeded,
-    DoesNotFit,
     EngineError,
     LoadError,
     RequestError,
@@ -35,7 +34,7 @@ from isthmus.messages import Finish, GenerationRequest, Message, Notice, TextDel
 from isthmus.settings import EngineSettings
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.trust import verify
-from isthmus.wire.chat_request import render_chat
+from isthmus.wire.chat_body import render_chat
 from tests.engines.weights import adapter, split
 
 SETTINGS = EngineSettings(context_length=2048, parallel=4)
@@ -387,15 +386,6 @@ def test_weights_that_no_build_can_load_fail_with_the_installed_ones_reason(tiny
 
     settings = msgspec.structs.replace(SETTINGS, adapters=(str(tiny.path),))
     with_engine(tiny, work, settings, build=EngineBuild("odd", "program", str(tmp_path / "none")))
-
-
-def test_more_memory_than_there_may_be_is_refused_before_anything_is_loaded(tiny):
-    async def work(engine):
-        with pytest.raises(DoesNotFit, match="MiB"):
-            await engine.open()
-        assert engine.worker is None
-
-    with_engine(tiny, work, budget=Budget(50 << 20))
 
 
 def test_the_plan_decides_the_context(tiny):

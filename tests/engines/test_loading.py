@@ -5,8 +5,7 @@ import pytest
 
 from isthmus.engines.builds import EngineBuild
 from isthmus.engines.lending import lent_files
-from isthmus.engines.loading import Loading, planned, worker_config
-from isthmus.errors import DoesNotFit
+from isthmus.engines.loading import Loading, worker_config
 from isthmus.fit import Budget, plan
 from isthmus.settings import EngineSettings
 from isthmus.trust import verify
@@ -65,12 +64,6 @@ def test_a_draft_model_guesses_where_there_is_one(tiny, wanted, with_draft, told
         assert config(tiny, EngineSettings(speculation=wanted), **more)["speculation"] == told
 
 
-def test_a_plan_is_made_where_there_is_a_budget(tiny):
-    with verify(tiny) as model:
-        loading = Loading(model=model, settings=EngineSettings())
-        assert planned(loading) is loading
-        made = planned(msgspec.structs.replace(loading, budget=Budget(4 << 30)))
-        assert made.plan is not None
-        assert made.plan.fits
-        with pytest.raises(DoesNotFit, match=r"MiB.* 1 MiB"):
-            planned(msgspec.structs.replace(loading, budget=Budget(MIB)))
+def test_a_file_is_mapped_unless_memory_is_limited(tiny):
+    assert config(tiny)["map_weights"]
+    assert not config(tiny, EngineSettings(memory_mb=1000))["map_weights"]

@@ -73,7 +73,7 @@ class Reader:
 def test_a_model_is_loaded_when_it_is_asked_and_stays():
     async def work(pool, loader):
         assert pool.model(weights("a")).model.context_length is None
-        assert (await answer(pool, "a"))[-1] == HELLO[-1]
+        assert (await answer(pool, "a"))[0] == HELLO[0]
         await answer(pool, "a")
         assert loader.events == ["+a"]
         assert loader.plans == 1
@@ -279,6 +279,46 @@ def test_without_keep_alive_a_model_goes_at_once_and_with_minus_one_never():
 
     with_pool(goes, keep_alive_s=0)
     with_pool(stays, keep_alive_s=-1)
+
+
+def test_a_model_may_be_kept_for_another_time_until_it_is_unloaded():
+    async def work(pool, loader):
+        await answer(pool, "a")
+        pool.keep(weights("a"), 0.02)
+        assert statuses(pool)["a"].keep_alive_s == 0.02
+        await until(lambda: loader.events == ["+a", "-a"])
+        await answer(pool, "a")
+        assert statuses(pool)["a"].keep_alive_s == 60, "the settings count again"
+        pool.keep(weights("b"), 0)  # it isn't loaded
+        await answer(pool, "b")
+        assert statuses(pool)["b"].until is not None
+        pool.keep(weights("b"), -1)
+        assert statuses(pool)["b"].until is None
+
+    with_pool(work, mib=20, keep_alive_s=60)
+
+
+def test_a_model_that_is_to_go_at_once_ends_its_answer_first():
+    async def work(pool, loader):
+        async with anyio.create_task_group() as group:
+            reader = Reader(group, pool, "a")
+            await reader.begun.wait()
+            pool.keep(weights("a"), 0)
+            await anyio.sleep(0.02)
+            assert loader.events == ["+a"]
+            reader.stop.set()
+        await until(lambda: loader.events == ["+a", "-a"])
+
+    with_pool(work, PlayedLoader(script=SLOW))
+
+
+def test_an_answer_says_how_long_it_waited_for_its_model():
+    async def work(pool, loader):
+        (*_, first), (*_, second) = [await answer(pool, "a") for _ in range(2)]
+        assert first.timings.wait_s >= 0.05
+        assert second.timings.wait_s < 0.05
+
+    with_pool(work, PlayedLoader(load_s=0.05))
 
 
 def test_loading_and_unloading_on_request():

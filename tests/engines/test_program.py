@@ -10,29 +10,12 @@ import psutil
 import pytest
 
 from isthmus.engines.lending import lent_files
-from isthmus.engines.program import arguments, post_guard
-from isthmus.engines.worker_config import NGRAM_DRAFT, NGRAM_LOOKUP, WorkerConfig
+from isthmus.engines.program import arguments, environment, post_guard
+from isthmus.engines.worker_config import NGRAM_DRAFT, NGRAM_LOOKUP
 from isthmus.trust import verify
+from tests.engines.configs import PLAIN
 from tests.engines.fake_builds import fake_server
 from tests.store.samples import split_gguf
-
-PLAIN = WorkerConfig(
-    model=["/weights.gguf"],
-    alias="mine:7b",
-    key="k" * 43,
-    context_length=4096,
-    parallel=8,
-    threads=0,
-    gpu_layers=-1,
-    cpu_expert_layers=0,
-    flash_attention="auto",
-    kv_type="f16",
-    speculation="off",
-    draft="",
-    adapters=[],
-    prompt_cache_mb=512,
-    chat_template="",
-)
 
 
 def value(words, option):
@@ -56,6 +39,18 @@ def test_the_plain_arguments():
     }
     assert {option: value(words, option) for option in expected} == expected
     assert {"--no-webui", "--no-slots", "--kv-unified", "--no-context-shift", "--jinja"} <= set(words)
+
+
+def test_the_environment_holds_the_key_and_none_of_the_persons_own_words(monkeypatch):
+    monkeypatch.setenv("LLAMA_ARG_CTX_SIZE", "7")
+    told = environment(PLAIN)
+    assert told["LLAMA_API_KEY"] == PLAIN["key"]
+    assert {name for name in told if name.startswith("LLAMA_")} == {"LLAMA_API_KEY"}
+
+
+def test_weights_are_read_by_the_words_of_old_and_new_versions():
+    told = environment({**PLAIN, "map_weights": False})
+    assert (told["LLAMA_ARG_LOAD_MODE"], told["LLAMA_ARG_NO_MMAP"]) == ("none", "1")
 
 
 def test_what_is_left_to_the_engine_is_not_named():
@@ -92,6 +87,14 @@ def test_what_is_left_to_the_engine_is_not_named():
             ["--spec-type", "draft-simple", "--model-draft", "/small.gguf"],
         ),
         ({"adapters": ["/a.gguf", "/b.gguf"]}, ["--lora", "/a.gguf", "--lora", "/b.gguf"]),
+        (
+            {"pooling": "mean", "text_tokens": 512},
+            ["--embeddings", "--batch-size", "512", "--ubatch-size", "512", "--pooling", "mean"],
+        ),
+        (
+            {"pooling": "own", "text_tokens": 512},
+            ["--embeddings", "--batch-size", "512", "--ubatch-size", "512"],
+        ),
         ({"chat_template": "{{ messages }}"}, ["--chat-template", "{{ messages }}"]),
     ],
 )

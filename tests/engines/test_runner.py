@@ -68,3 +68,22 @@ def test_a_runner_that_is_not_there_says_so_and_hides_the_password_in_its_addres
         ask("http://ann:secret@127.0.0.1:9/v1")
     assert "secret" not in refused.value.message
     assert refused.value.hint == "start ollama"
+
+
+def test_a_raw_prompt_goes_to_completions_and_comes_back_as_text():
+    async def main(url):
+        engine = RunnerEngine("ollama", ProviderSettings(url, local=True), "m")
+        try:
+            request = GenerationRequest((Message("user", "Once"),), max_tokens=3, raw="Once")
+            return [event async for event in engine.stream(request)]
+        finally:
+            await engine.close()
+
+    said = {"choices": [{"index": 0, "text": " upon", "finish_reason": None}]}
+    ended = {"choices": [{"index": 0, "text": "", "finish_reason": "length"}]}
+    with Upstream(stream(said, ended)) as upstream:
+        events = anyio.run(main, upstream.url)
+        (asked,) = upstream.requests
+    assert events == [TextDelta(" upon"), Finish("length")]
+    assert asked.target == "/v1/completions"
+    assert asked.json["prompt"] == "Once"

@@ -260,6 +260,29 @@ def test_a_stream_of_newcomers_keeps_no_model_for_longer_than_a_turn():
     assert "".join(turns) == "aaabc" + "a" * 35
 
 
+def test_a_model_that_is_held_stays_though_its_slots_are_free():
+    pool = Played(1, slots=1)
+    assert pool.schedule.hold("a", None) is None
+    served = pool.load("a")
+    held = pool.schedule.hold("a", None)
+    assert pool.leave(served) == []
+    _, steps = pool.ask("b")
+    assert steps == []  # there is no room, and a is at work
+    assert pool.schedule.hold("a", None) is None
+    assert pool.leave(held) == [Unload("a")]
+    assert pool.unloaded("a") == [Load("b")]
+
+
+def test_holding_a_model_takes_no_slot():
+    pool = Played(1, slots=1)
+    served = pool.load("a")
+    held = [pool.schedule.hold("a", None) for _ in range(3)]
+    second, steps = pool.ask("a")
+    assert steps == []
+    assert pool.leave(served) == [Admit(second)]
+    assert [pool.leave(each) for each in held] == [[], [], []]
+
+
 # ---------------------------------------------------------------- by chance
 
 MODELS = "abcd"
@@ -271,7 +294,7 @@ class ByChance(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.waiting, self.serving = {}, {}
+        self.waiting, self.serving, self.held = {}, {}, {}
         self.loading, self.unloading = set(), set()
 
     @initialize(
@@ -296,7 +319,8 @@ class ByChance(RuleBasedStateMachine):
                     assert model not in self.loading | self.unloading
                     self.loading.add(model)
                 case Unload(model):
-                    assert all(ticket.model != model for ticket in self.serving.values())
+                    at_work = (*self.serving.values(), *self.held.values())
+                    assert all(ticket.model != model for ticket in at_work)
                     self.loading.discard(model)
                     self.unloading.add(model)
 
@@ -318,6 +342,20 @@ class ByChance(RuleBasedStateMachine):
         self.waiting.pop(number, None)
         self.serving.pop(number, None)
         self.schedule.leave(everybody[number])
+        self.carry_out()
+
+    @rule(model=st.sampled_from(MODELS))
+    def hold(self, model):
+        ticket = self.schedule.hold(model, None)
+        if ticket is not None:
+            assert self.schedule.seat(model).state == "loaded"
+            self.held[ticket.number] = ticket
+        self.carry_out()
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def let_go(self, data):
+        self.schedule.leave(self.held.pop(data.draw(st.sampled_from(sorted(self.held)))))
         self.carry_out()
 
     @precondition(lambda self: self.loading)
@@ -360,6 +398,8 @@ class ByChance(RuleBasedStateMachine):
 
     def teardown(self):
         """Let everything come to its end: nobody may be left over."""
+        for number in sorted(self.held):
+            self.schedule.leave(self.held.pop(number))
         for _ in range(1000):
             if not (self.waiting or self.serving or self.loading or self.unloading):
                 return

@@ -7,25 +7,8 @@ import sys
 
 import pytest
 
-from isthmus.engines.worker_config import NGRAM_DRAFT, NGRAM_LOOKUP, WorkerConfig
-
-CONFIG = WorkerConfig(
-    model=["/weights"],
-    alias="m",
-    key="k",
-    context_length=512,
-    parallel=2,
-    threads=0,
-    gpu_layers=-1,
-    cpu_expert_layers=0,
-    flash_attention="auto",
-    kv_type="f16",
-    speculation="off",
-    draft="",
-    adapters=[],
-    prompt_cache_mb=7,
-    chat_template="",
-)
+from isthmus.engines.worker_config import NGRAM_DRAFT, NGRAM_LOOKUP
+from tests.engines.configs import PLAIN
 
 READ = """
 import json, sys
@@ -44,21 +27,25 @@ print(json.dumps({
     "cache": params.cache_ram_mib,
     "gpu_layers": params.n_gpu_layers,
     "fit": params.fit_params,
+    "load": params.load_mode,
+    "embedding": [params.embedding, params.pooling_type.value, params.n_batch, params.n_ubatch],
 }))
 """
 
 
 def parameters(**changed):
     """In a process of its own, as llama.cpp's library is never loaded into the parent's."""
-    words = (sys.executable, "-c", READ, json.dumps({**CONFIG, **changed}))
+    words = (sys.executable, "-c", READ, json.dumps({**PLAIN, **changed}))
     return json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
 
 def test_what_is_plain():
     told = parameters()
     assert told["types"] == ["NONE"]
+    assert told["load"] == -1
     assert (told["overrides"], told["adapters"], told["draft"]) == ("", [], "")
-    assert (told["shift"], told["cache"], told["gpu_layers"]) == (False, 7, -1)
+    assert (told["shift"], told["cache"], told["gpu_layers"]) == (False, 512, -1)
+    assert told["embedding"] == [False, -1, 2048, 512]
 
 
 def test_what_is_asked_for():
@@ -70,7 +57,9 @@ def test_what_is_asked_for():
         kv_type="q8_0",
         gpu_layers=3,
         cpu_expert_layers=12,
+        map_weights=False,
     )
+    assert told["load"] == 0
     assert (told["types"], told["draft"]) == (["DRAFT_SIMPLE"], "/small")
     assert (told["adapters"], told["flash"], told["gpu_layers"]) == (["/a", "/b"], 1, 3)
     assert told["kv"] == [8, 8]
@@ -91,3 +80,8 @@ def test_what_is_asked_for():
 def test_guesses_come_from_the_text_so_far(asked):
     told = parameters(speculation=asked)
     assert (told["types"], told["ngram"]) == (["NGRAM_SIMPLE"], [NGRAM_LOOKUP, NGRAM_DRAFT])
+
+
+@pytest.mark.parametrize(("pooling", "number"), [("own", -1), ("mean", 1)])
+def test_texts_are_turned_into_vectors_in_one_micro_batch(pooling, number):
+    assert parameters(pooling=pooling, text_tokens=768)["embedding"] == [True, number, 768, 768]

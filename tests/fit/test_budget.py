@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.fit import budget_of
+from isthmus.fit import Budget, budget_of, weights_room
 from isthmus.machine import Gpu, Memory
 from isthmus.settings import EngineSettings
 from tests.fit.shapes import GIB, MIB, unhurried
@@ -56,3 +56,7 @@ def test_no_budget_is_more_than_there_is(unified, allowed, total, available, fre
         assert budget.total_bytes == allowed * MIB
     else:
         assert budget.total_bytes <= available + (0 if unified else sum(free))
+
+
+def test_weights_may_take_four_fifths_of_all_memory():
+    assert weights_room(Budget(600 * MIB, (400 * MIB,))) == 800 * MIB

@@ -27,6 +27,7 @@ from isthmus.handoff.policy import (
     Rules,
     conduct,
 )
+from isthmus.messages import Decision
 
 EASY = Question("What is the capital of France?")
 HARD = Question(
@@ -55,6 +56,17 @@ def reasons(steps):
 
 
 # ---------------------------------------------------------------- rules that keep everything home
+
+
+@pytest.mark.parametrize("mode", ["off", "ask", "auto", "always"])
+def test_a_raw_prompt_never_leaves(mode):
+    rules = Rules(mode=mode, provider="big")
+    raw = Question(HARD.text, raw=True, careful=True)
+    assert run(raw, rules) == [Local(Decision("local", "raw_prompt"))]
+    for error in (WorkerDied("it fell"), ContextLengthExceeded("too long")):
+        _, refused = run(raw, rules, Failed(error))
+        assert isinstance(refused, Refuse)
+        assert refused.error is error
 
 
 @pytest.mark.parametrize(
@@ -231,7 +243,12 @@ outcomes = st.sampled_from(
     ]
 )
 questions = st.builds(
-    Question, st.text(), st.booleans(), st.sampled_from([None, "vision", "tools"]), st.booleans()
+    Question,
+    st.text(),
+    st.booleans(),
+    st.sampled_from([None, "vision", "tools"]),
+    st.booleans(),
+    st.booleans(),
 )
 modes = st.sampled_from(["off", "ask", "auto", "always"])
 rules = st.builds(
@@ -253,6 +270,7 @@ def test_nothing_leaves_against_a_rule_and_every_conduct_ends(question, rules, t
     assert len(steps) <= 6
     for step in steps:
         if isinstance(step, Hosted | Consent):
+            assert not question.raw
             assert not rules.local_only
             assert not rules.offline
             assert rules.provider is not None

@@ -1,14 +1,18 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from isthmus.errors import UsageError
-from isthmus.ledger import KeyInfo, Keys, open_database
+from isthmus.ledger import Caps, KeyInfo, KeyLimits, KeyRing, Keys, open_database
 
 from .samples import NOON, SetClock
 
@@ -18,16 +22,22 @@ def keys(engine: Engine, clock: SetClock) -> Keys:
     return Keys(engine, now=clock)
 
 
-def test_a_key_opens_until_it_is_revoked(keys: Keys, clock: SetClock):
+@pytest.fixture
+def ring(engine: Engine) -> Iterator[KeyRing]:
+    with closing(KeyRing(engine)) as ring:
+        yield ring
+
+
+def test_a_key_opens_until_it_is_revoked(keys: Keys, ring: KeyRing, clock: SetClock):
     info, secret = keys.create("laptop")
     assert re.fullmatch(r"isk-[A-Za-z0-9_-]{43}", secret.reveal())
     assert info == KeyInfo("laptop", secret.reveal()[:8], ("infer",), NOON)
-    assert keys.verify(secret.reveal()) == info
+    assert ring.find(secret.reveal()) == info
 
     clock.advance(hours=1)
     revoked = keys.revoke("laptop")
     assert revoked.revoked == NOON + timedelta(hours=1)
-    assert keys.verify(secret.reveal()) is None
+    assert ring.find(secret.reveal()) is None
     assert keys.list() == (revoked,)
 
 
@@ -46,12 +56,12 @@ def test_only_the_hash_is_stored(keys: Keys, engine: Engine, path: Path):
 
 
 @pytest.mark.parametrize("secret", ["", "isk-", "isk-" + "A" * 43, "sk-proj-123", "ïsk-é", "isk-\udcff\x00"])
-def test_a_strange_secret_opens_nothing(keys: Keys, secret: str):
+def test_a_strange_secret_opens_nothing(keys: Keys, ring: KeyRing, secret: str):
     keys.create("laptop")
-    assert keys.verify(secret) is None
+    assert ring.find(secret) is None
 
 
-def test_part_of_a_secret_opens_nothing(keys: Keys):
+def test_part_of_a_secret_opens_nothing(keys: Keys, ring: KeyRing):
     secret = keys.create("laptop")[1].reveal()
     for wrong in (
         secret[:-1],
@@ -59,28 +69,28 @@ def test_part_of_a_secret_opens_nothing(keys: Keys):
         secret[:-1] + ("A" if secret[-1] != "A" else "B"),
         secret.upper(),
     ):
-        assert keys.verify(wrong) is None
+        assert ring.find(wrong) is None
 
 
-def test_keys_that_begin_alike_are_told_apart(keys: Keys, monkeypatch: pytest.MonkeyPatch):
+def test_keys_that_begin_alike_are_told_apart(keys: Keys, ring: KeyRing, monkeypatch: pytest.MonkeyPatch):
     endings = iter(["same" + "a" * 39, "same" + "b" * 39])
     monkeypatch.setattr(secrets, "token_urlsafe", lambda _length: next(endings))
     (one, its), (two, others) = keys.create("one"), keys.create("two")
     assert one.prefix == two.prefix
-    assert keys.verify(its.reveal()) == one
-    assert keys.verify(others.reveal()) == two
+    assert ring.find(its.reveal()) == one
+    assert ring.find(others.reveal()) == two
     keys.revoke("one")
-    assert keys.verify(its.reveal()) is None
-    assert keys.verify(others.reveal()) == two
+    assert ring.find(its.reveal()) is None
+    assert ring.find(others.reveal()) == two
 
 
-def test_another_processes_key_and_its_revocation_are_seen_at_once(keys: Keys, path: Path):
+def test_another_processes_key_and_its_revocation_are_seen_at_once(ring: KeyRing, path: Path):
     elsewhere = open_database(path)
     try:
         info, secret = Keys(elsewhere).create("laptop")
-        assert keys.verify(secret.reveal()) == info
+        assert ring.find(secret.reveal()) == info
         Keys(elsewhere).revoke("laptop")
-        assert keys.verify(secret.reveal()) is None
+        assert ring.find(secret.reveal()) is None
     finally:
         elsewhere.dispose()
 
@@ -109,9 +119,9 @@ def test_scopes_are_known(keys: Keys, scopes: tuple[str, ...]):
         keys.create("laptop", scopes=scopes)  # type: ignore[arg-type]
 
 
-def test_scopes_are_kept(keys: Keys):
+def test_scopes_are_kept(keys: Keys, ring: KeyRing):
     _, secret = keys.create("operator", scopes=("infer", "manage"))
-    found = keys.verify(secret.reveal())
+    found = ring.find(secret.reveal())
     assert found is not None
     assert found.scopes == ("infer", "manage")
 
@@ -146,3 +156,41 @@ def test_whether_any_key_opens(keys: Keys):
     assert keys.any_active()
     keys.revoke("laptop")
     assert not keys.any_active()
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_limits_are_kept_changed_and_lifted(keys: Keys, ring: KeyRing):
+    limits = KeyLimits(60, 1000, 50_000, Decimal("0.5"), Decimal(10))
+    info, secret = keys.create("team", limits=limits)
+    found = ring.find(secret.reveal())
+    assert found == info
+    assert (info.limits, info.caps) == (limits, Caps(day_usd=Decimal("0.5"), month_usd=Decimal(10)))
+    assert keys.limit("team", KeyLimits(rpm=5)).limits == KeyLimits(rpm=5)
+    found = ring.find(secret.reveal())
+    assert found is not None
+    assert found.limits == KeyLimits(rpm=5)
+
+
+def test_limits_of_nobody_are_an_error(keys: Keys):
+    keys.create("team")
+    with pytest.raises(UsageError, match="no key is named taem") as caught:
+        keys.limit("taem", KeyLimits())
+    assert caught.value.hint == "isthmus key limit team"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rpm": 0},
+        {"tpm": -1},
+        {"tokens_day": 10**16},
+        {"usd_day": Decimal(-1)},
+        {"usd_month": Decimal("NaN")},
+        {"usd_day": Decimal("Infinity")},
+    ],
+)
+def test_limits_are_in_range(wrong: dict[str, Any]):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        KeyLimits(**wrong)

@@ -1,11 +1,13 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
 
 from isthmus.errors import BudgetExceeded, LedgerError, UsageError
-from isthmus.ledger import Ledger, Summary
+from isthmus.ledger import Ledger, QuestionRecord, Summary
 from isthmus.messages import Usage
 
 from .samples import NOON, SetClock, call, caps, question
@@ -35,35 +37,35 @@ class TestQuestions:
             sent_bytes=2048,
             evidence={"p_local_wrong": 0.75, "features": {"numbers": 3.0}, "detail": "naïve “text” ✓"},
         )
-        assert ledger.record(row) == 1
-        assert ledger.record(question()) == 2
+        ledger.record([row, question()])
+        assert len(ledger.questions(10)) == 2
         assert row in ledger.questions(10)
 
     def test_the_newest_come_first_whenever_they_were_recorded(self, ledger: Ledger):
         for name, minutes in (("middle", 2), ("newest", 3), ("oldest", 1), ("newest, recorded later", 3)):
-            ledger.record(question(id=name, at=NOON + timedelta(minutes=minutes)))
+            ledger.record([question(id=name, at=NOON + timedelta(minutes=minutes))])
         names = [row.id for row in ledger.questions(10)]
         assert names == ["newest, recorded later", "newest", "middle", "oldest"]
         assert [row.id for row in ledger.questions(2)] == names[:2]
 
     def test_rows_are_chosen_by_time_and_target(self, ledger: Ledger):
-        ledger.record(question(id="old", at=NOON - timedelta(microseconds=1)))
-        ledger.record(question(id="kept"))
-        ledger.record(question(id="sent", target="hosted"))
+        ledger.record([question(id="old", at=NOON - timedelta(microseconds=1))])
+        ledger.record([question(id="kept")])
+        ledger.record([question(id="sent", target="hosted")])
         assert {row.id for row in ledger.questions(10, since=NOON)} == {"kept", "sent"}
         assert [row.id for row in ledger.questions(10, target="hosted")] == ["sent"]
         in_tokyo = NOON.astimezone(timezone(timedelta(hours=9)))
         assert {row.id for row in ledger.questions(10, since=in_tokyo)} == {"kept", "sent"}
 
     def test_a_question_is_recorded_once(self, ledger: Ledger):
-        ledger.record(question(id="q"))
+        ledger.record([question(id="q")])
         with pytest.raises(LedgerError, match="question q can't be recorded"):
-            ledger.record(question(id="q"))
+            ledger.record([question(id="q")])
         assert len(ledger.questions(10)) == 1
 
     def test_evidence_that_json_cannot_hold_is_refused_and_leaves_no_row(self, ledger: Ledger):
         with pytest.raises(LedgerError):
-            ledger.record(question(evidence={"model": object()}))
+            ledger.record([question(evidence={"model": object()})])
         assert ledger.questions(10) == []
 
     @pytest.mark.parametrize("limit", [0, -1])
@@ -83,11 +85,11 @@ class TestSummary:
         assert ledger.summary() == Summary(0, 0, 0, 0, Decimal(0), Decimal(0), Usage())
 
     def test_questions_tokens_and_costs_are_summed(self, ledger: Ledger):
-        ledger.record(question(at=NOON - timedelta(days=1), prompt_tokens=1000, cost_usd=Decimal(5)))
-        ledger.record(question(prompt_tokens=10, completion_tokens=20, reasoning_tokens=5, cached_tokens=8))
-        ledger.record(question(prompt_tokens=3, target="hosted", cost_usd=Decimal("0.000000001")))
-        ledger.record(question(target="hosted", cost_usd=Decimal("0.2")))
-        ledger.record(question(target="refuse", outcome="refused"))
+        ledger.record([question(at=NOON - timedelta(days=1), prompt_tokens=1000, cost_usd=Decimal(5))])
+        ledger.record([question(prompt_tokens=10, completion_tokens=20, reasoning_tokens=5, cached_tokens=8)])
+        ledger.record([question(prompt_tokens=3, target="hosted", cost_usd=Decimal("0.000000001"))])
+        ledger.record([question(target="hosted", cost_usd=Decimal("0.2"))])
+        ledger.record([question(target="refuse", outcome="refused")])
         assert ledger.summary(NOON) == Summary(
             4, 1, 2, 1, Decimal("0.200000001"), Decimal(0), Usage(13, 20, 5, 8)
         )
@@ -193,7 +195,7 @@ class TestReserve:
         ledger.reserve(call("1"))
         assert said[:2] == ["PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"]
         said.clear()
-        ledger.record(question())
+        ledger.record([question()])
         assert said[:2] == ["PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE"]
 
 
@@ -289,3 +291,51 @@ class TestPeriods:
     def test_spent_needs_a_zone(self, ledger: Ledger):
         with pytest.raises(LedgerError, match="now needs a time zone"):
             ledger.spent("day", datetime(2026, 3, 14))
+
+
+class TestKeyCaps:
+    def test_a_keys_caps_count_that_keys_calls_alone(self, ledger: Ledger):
+        ledger.reserve(call("5", key="other"))
+        ledger.reserve(call("0.9", key="team", key_caps=caps(day="1")))
+        with pytest.raises(BudgetExceeded, match=r"the day's cap on key 'team' of \$1.00 \$0.90") as caught:
+            ledger.reserve(call("0.2", key="team", key_caps=caps(day="1")))
+        assert caught.value.hint == "isthmus key limit team --usd-day DOLLARS"
+        ledger.reserve(call("0.1", key="team", key_caps=caps(day="1")))
+        assert ledger.spent("day", key="team") == Decimal(1)
+        assert ledger.spent("day") == Decimal(6)
+
+    def test_what_was_settled_lower_is_free_again(self, ledger: Ledger):
+        limits = caps(month="1")
+        ledger.settle(ledger.reserve(call("1", key="team", key_caps=limits)).id, Decimal("0.25"))
+        with pytest.raises(BudgetExceeded, match="month's cap on key 'team'"):
+            ledger.reserve(call("0.76", key="team", key_caps=limits))
+        ledger.reserve(call("0.75", key="team", key_caps=limits))
+
+    def test_the_caps_for_all_hold_beside_them(self, ledger: Ledger):
+        with pytest.raises(BudgetExceeded, match="the day's cap of"):
+            ledger.reserve(call("1", key="team", key_caps=caps(day="5"), caps=caps(day="0.5")))
+
+    def test_they_are_exact_however_many_reserve_at_once(self, ledger: Ledger):
+        def reserve(_: int) -> bool:
+            try:
+                ledger.reserve(call("0.1", key="team", key_caps=caps(day="1")))
+            except BudgetExceeded:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as threads:
+            assert sum(threads.map(reserve, range(40))) == 10
+
+
+class TestTokens:
+    def test_a_keys_tokens_of_today_are_summed(self, ledger: Ledger, clock: SetClock):
+        def asked(**changes: Any) -> QuestionRecord:
+            return question(prompt_tokens=10, completion_tokens=5, key="team", **changes)
+
+        ledger.record(
+            [asked(), asked(), asked(at=NOON - timedelta(days=1)), question(prompt_tokens=7, key="other")]
+        )
+        assert ledger.tokens_today("team") == 30
+        assert ledger.tokens_today("nobody") == 0
+        clock.advance(days=1)
+        assert ledger.tokens_today("team") == 0

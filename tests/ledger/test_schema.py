@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 from msgspec.structs import fields
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -19,7 +19,7 @@ def test_every_field_of_a_record_has_its_column():
 
 
 def test_money_is_stored_in_whole_nano_dollars(engine: Engine):
-    Ledger(engine).record(question(cost_usd=Decimal("0.0000123451")))
+    Ledger(engine).record([question(cost_usd=Decimal("0.0000123451"))])
     with reading(engine) as connection:
         stored = connection.exec_driver_sql("SELECT cost_nanousd, typeof(cost_nanousd) FROM questions").one()
     assert tuple(stored) == (12346, "integer")
@@ -27,7 +27,7 @@ def test_money_is_stored_in_whole_nano_dollars(engine: Engine):
 
 def test_times_are_stored_in_utc_and_come_back_aware(engine: Engine):
     late_in_rome = datetime(2026, 3, 14, 0, 30, 0, 5, tzinfo=timezone(timedelta(hours=1)))
-    Ledger(engine).record(question(at=late_in_rome))
+    Ledger(engine).record([question(at=late_in_rome)])
     with reading(engine) as connection:
         stored = connection.exec_driver_sql("SELECT at FROM questions").scalar_one()
     assert stored == "2026-03-13 23:30:00.000005"
@@ -54,8 +54,11 @@ def test_the_schema_can_be_said_in_postgresql():
 
 def test_rows_are_numbered_without_reuse(engine: Engine):
     ledger = Ledger(engine)
-    first, second = ledger.record(question()), ledger.record(question())
+    ledger.record([question(), question()])
     with engine.begin() as connection:
+        first, second = connection.scalars(select(questions.c.seq).order_by(questions.c.seq))
         connection.execute(questions.delete())
-    assert first < second < ledger.record(question())
+    ledger.record([question()])
+    with engine.begin() as connection:
+        assert first < second < connection.scalars(select(questions.c.seq)).one()
     assert inspect(engine).get_pk_constraint("questions")["constrained_columns"] == ["seq"]

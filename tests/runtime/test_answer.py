@@ -1,13 +1,20 @@
 """The path of one question with a scripted home and a scripted hosted side, and a real ledger."""
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from decimal import Decimal
 
 import anyio
 import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
-from isthmus.errors import BudgetExceeded, EngineError, ProviderCut, ProviderUnreachable, WorkerDied
+from isthmus.errors import (
+    BudgetExceeded,
+    EngineError,
+    HandoffRefused,
+    ProviderCut,
+    ProviderUnreachable,
+    WorkerDied,
+)
 from isthmus.handoff.hosted import HostedModel
 from isthmus.handoff.policy import Rules
 from isthmus.ledger import Ledger, open_database
@@ -234,6 +241,20 @@ def test_home_that_can_not_answer_hands_over(ledger, hosted):
     events = answer(Runtime(home, AUTO, hosted=hosted(AWAY), ledger=ledger), ask(EASY))
     assert text(events) == "From away."
     assert events[0].decision.reason == "local_failed"
+
+
+@pytest.mark.parametrize("script", [SCORED, [EngineError("no memory")]])
+@pytest.mark.parametrize("mode", ["auto", "always"])
+def test_a_raw_prompt_never_leaves_whatever_happens_at_home(ledger, hosted, script, mode):
+    away = hosted(AWAY)
+    runtime = Runtime(ScriptedEngine(script), Rules(mode=mode, provider="big"), hosted=away, ledger=ledger)
+    request = GenerationRequest((Message("user", HARD),), raw=HARD)
+    with suppress(EngineError):
+        answer(runtime, Ask(request, "api"))
+    assert away._provider.requests == []
+    assert (only_row(ledger).reason, only_row(ledger).sent_bytes) == ("raw_prompt", 0)
+    with pytest.raises(HandoffRefused, match="stays home"):
+        away.prepare(request)
 
 
 def test_when_home_can_not_answer_and_there_is_no_money_the_error_names_the_cap(ledger, hosted):

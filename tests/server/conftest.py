@@ -1,10 +1,11 @@
 """A real server on a real port, in a thread, over models that are played."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import anyio
+import ollama
 import pytest
 
 from isthmus.engines.pool import open_pool
@@ -14,7 +15,7 @@ from isthmus.runtime.models import Models
 from isthmus.server import listen
 from isthmus.server.state import Served
 from isthmus.store import Store
-from tests.engines.played import PlayedLoader, budget, plan
+from tests.engines.played import budget, plan
 from tests.store.samples import gguf_bytes
 
 
@@ -36,13 +37,15 @@ class OneModel:
 def serving(settings, tmp_path):
     """``with serving(home) as server``: its base URL, run file, keys and ledger.
 
-    ``home`` is the one engine that answers, or a `PlayedLoader`; the models ``names`` are in the store, the
+    ``home`` is the one engine that answers, or a loader; the models ``names`` are in the store, the
     first of them the default.
     """
 
     @contextmanager
-    def serve(home, *, names=("scripted",), rules=None, hosted=None, max_body=2**20, mib=10, **flags):
-        loader = home if isinstance(home, PlayedLoader) else OneModel(home)
+    def serve(
+        home, *, names=("scripted",), rules=None, hosted=None, max_body=2**20, ping_s=10.0, mib=10, **flags
+    ):
+        loader = home if hasattr(home, "load") else OneModel(home)
         config = settings(**{"server__port": 0, "model": names[0], **flags})
         weights = tmp_path / "sample.gguf"
         weights.write_bytes(gguf_bytes())
@@ -58,7 +61,15 @@ def serving(settings, tmp_path):
             address = config.settings.server
             async with open_pool(loader, config.settings.engine, budget(mib)) as pool:
                 models = Models(config, pool)
-                service = Served(models, rules or Rules(), ledger, hosted=hosted, max_body_bytes=max_body)
+                service = Served(
+                    models,
+                    rules or Rules(),
+                    ledger,
+                    hosted=hosted,
+                    max_body_bytes=max_body,
+                    ping_s=ping_s,
+                    settings=address,
+                )
                 with listen.take_address(address.host, address.port, keys) as sock:
                     await listen.serve(service, sock, config.settings, keys, announce, held.stop)
                 await models.close()
@@ -81,8 +92,25 @@ def serving(settings, tmp_path):
                 stop=lambda: anyio.from_thread.run_sync(held.stop.set, token=held.token),
             )
         finally:
-            anyio.from_thread.run_sync(held.stop.set, token=held.token)
+            with suppress(anyio.RunFinishedError):  # the test has stopped it
+                anyio.from_thread.run_sync(held.stop.set, token=held.token)
             thread.join(10)
             database.dispose()
 
     return serve
+
+
+@pytest.fixture
+def ollama_client():
+    """``ollama_client(server)``: Ollama's own Python client, unmodified; the same one for a server."""
+    opened = {}
+
+    def open_client(server, **headers):
+        known = (server.port, *headers.items())
+        if known not in opened:
+            opened[known] = ollama.Client(host=f"http://127.0.0.1:{server.port}", headers=headers)
+        return opened[known]
+
+    yield open_client
+    for each in opened.values():
+        each.close()

@@ -76,7 +76,7 @@ def test_a_streamed_answer_for_the_openai_client(serving):
 
 def test_tools_and_log_probabilities_for_the_openai_client(serving):
     script = [
-        TokenScores((TokenScore("He", -0.5, (("Ho", -1.5),)),)),
+        TokenScores((TokenScore("He", -0.5, (TokenScore("Ho", -1.5),)),)),
         TextDelta("He"),
         ToolCallDelta(0, "call_1", "add", '{"a":'),
         ToolCallDelta(0, None, None, " 1}"),

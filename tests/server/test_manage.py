@@ -45,7 +45,7 @@ def test_managing_takes_a_key_even_where_asking_takes_none(serving):
         assert get(server, "/isthmus/models")[0] == 401
         for what in ("load", "unload"):
             assert post(server, {}, f"/isthmus/models/first/{what}")[0] == 401
-        _, secret = server.keys.create("laptop")
+        _, secret = server.keys.create("laptop", scopes=("manage",))
         assert get(server, "/isthmus/models", Authorization=f"Bearer {secret.reveal()}")[0] == 200
 
 

@@ -123,7 +123,7 @@ def test_names_are_compared_in_lower_case():
 
 
 def test_an_alias_is_the_model_and_a_quantization_behind_the_name_a_variant():
-    assert find("gpt-oss") is find("gpt-oss:20b")
+    assert find("gpt-oss") is find("gpt-oss:latest") is find("gpt-oss:20b")
     variant = find("qwen3:8b-q8_0")
     assert (variant.name, variant.quantization, variant.size_bytes) == ("qwen3:8b-q8_0", "Q8_0", 8709519168)
     assert variant.variants == ()

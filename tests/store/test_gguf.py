@@ -13,8 +13,10 @@ from isthmus.store.gguf import (
     parse_headers,
     read_header,
     read_headers,
+    read_metadata,
     split_siblings,
 )
+from isthmus.store.gguf_bytes import Strings
 from isthmus.store.shape import ModelShape
 from tests.store.large import F32, Q8_0, write_split
 from tests.store.samples import DATA_BYTES, KEYS, gguf_bytes, string, tensor
@@ -62,6 +64,33 @@ def test_says_what_the_weights_are(write):
             output_bytes=0,
         ),
     )
+
+
+def test_keys_are_read_as_they_stand(write):
+    keys = read_metadata(write(WHOLE))
+    assert keys == KEYS | {"tokenizer.ggml.tokens": Strings(3)}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "number", "pooling", "embeds"),
+    [
+        ("llama", None, None, False),
+        ("llama", 0, "none", False),
+        ("bert", None, None, True),
+        ("bert", 2, "cls", True),
+        ("nomic-bert", 1, "mean", True),
+        ("gemma-embedding", None, None, True),
+        ("qwen3", 3, "last", True),
+        ("qwen3", 4, "rank", True),
+        ("qwen3", 99, None, False),
+    ],
+)
+def test_says_whether_texts_become_vectors(write, architecture, number, pooling, embeds):
+    keys: dict[str, object] = {"general.architecture": architecture}
+    if number is not None:
+        keys[f"{architecture}.pooling_type"] = number
+    header = read_header(write(gguf_bytes(keys=keys)))
+    assert (header.pooling, header.embeds) == (pooling, embeds)
 
 
 def test_what_a_file_does_not_say_is_none(write):

@@ -322,6 +322,32 @@ def test_manifests_are_readable_json(store, weights):
     assert "home" not in content
 
 
+# ---------------------------------------------------------------- copying
+
+
+def test_a_copy_is_one_more_name_for_the_same_bytes(store, weights, other):
+    first = store.add_file(weights, "one")
+    store.add_file(other, "two")
+    copied = store.copy("ONE:latest", "Two")
+    assert copied == store.resolve(parse_model("two"))
+    assert (copied.name, copied.digest, copied.source) == ("two", first.digest, first.source)
+    assert blobs(store) == [first.path], "what the name had before has none any more"
+    store.remove("one")
+    assert copied.path.is_file()
+
+
+def test_a_copy_needs_a_model_and_a_name_that_is_free_for_it(store, other, monkeypatch):
+    store.add_file(other, "mine")
+    monkeypatch.setattr(catalogue, "CATALOGUE", (entry_for(gguf_bytes()),))
+    with pytest.raises(UnknownModel):
+        store.copy("nothing", "twin")
+    with pytest.raises(UsageError):
+        store.copy("mine", "../twin")
+    with pytest.raises(DigestMismatch, match="the catalogue knows as tiny:1b"):
+        store.copy("mine", "tiny:1b")
+    assert [model.name for model in store.models()] == ["mine"]
+
+
 # ---------------------------------------------------------------- removing
 
 

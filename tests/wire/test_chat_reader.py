@@ -47,6 +47,8 @@ def finish(*chunks: Any, choices: int = 1) -> list[Finish]:
         (choice({"reasoning_content": "hm", "content": "so"}), [ReasoningDelta("hm"), TextDelta("so")]),
         (choice({"refusal": "no"}), [TextDelta("no")]),
         ({"choices": [{"index": 2, "delta": {"content": "x"}}]}, [TextDelta("x", 2)]),
+        ({"choices": [{"index": 2, "text": "x", "logprobs": None}]}, [TextDelta("x", 2)]),
+        ({"choices": [{"index": 0, "text": ""}]}, []),
         (choice(None), []),
         (choice({}), []),
         ({"choices": []}, []),
@@ -84,7 +86,12 @@ def test_scores_come_before_the_text_that_they_are_of():
         {"token": ".", "logprob": -1},
     ]
     assert read(choice({"content": "Paris."}, logprobs={"content": content})) == [
-        TokenScores((TokenScore("Paris", -0.1, (("Paris", -0.1), ("Lyon", -3.0))), TokenScore(".", -1.0))),
+        TokenScores(
+            (
+                TokenScore("Paris", -0.1, (TokenScore("Paris", -0.1), TokenScore("Lyon", -3.0))),
+                TokenScore(".", -1.0),
+            )
+        ),
         TextDelta("Paris."),
     ]
     assert read(choice({"content": "x"}, logprobs={"content": None})) == [TextDelta("x")]
@@ -204,3 +211,41 @@ def test_an_error_in_the_stream(error, text):
 def test_what_is_no_chunk_is_told_apart(payload):
     with suppress(StreamError, msgspec.MsgspecError, UnicodeDecodeError):
         list(ChunkReader().read(payload))
+
+
+@pytest.mark.parametrize(
+    ("last", "sequence"),
+    [
+        ([{**choice({}, finish_reason="stop"), "__verbose": {"stopping_word": "END"}}], "END"),
+        (
+            [
+                {**choice({"content": "x"}), "__verbose": {"stopping_word": "END"}},
+                choice({}, finish_reason="stop"),
+            ],
+            "END",
+        ),
+        ([{**choice({}, finish_reason="stop"), "__verbose": {"stopping_word": "", "prompt": "x"}}], None),
+        ([choice({}, finish_reason="stop", stop_reason="END")], "END"),
+        ([choice({}, finish_reason="stop", stop_reason=128001)], None),
+        ([choice({}, finish_reason="stop")], None),
+    ],
+)
+def test_the_sequence_that_ended_an_answer_is_read_where_it_is_said(last, sequence):
+    (ended,) = finish(choice({"content": "a"}), *last)
+    assert (ended.reason, ended.stop_sequence) == ("stop", sequence)
+
+
+def test_the_usage_of_choices_that_come_with_their_own_is_added_up():
+    details = [{"cached_tokens": 4}, {"cached_tokens": 9}]
+    chunks = [
+        {
+            "choices": [{"index": index, "text": "", "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": details[index]},
+        }
+        for index in range(2)
+    ]
+    for each, expected in ((True, Usage(10, 6, 0, 4)), (False, Usage(10, 3, 0, 9))):
+        reader = ChunkReader(2, usage_each=each)
+        for chunk in chunks:
+            reader.read(json.dumps(chunk).encode())
+        assert [finish.usage for finish in reader.finish()] == [None, expected]

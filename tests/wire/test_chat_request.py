@@ -1,12 +1,9 @@
 import json
 from typing import Any, get_args
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam, completion_create_params
-from pydantic import TypeAdapter
 
 from isthmus.errors import RequestError
 from isthmus.messages import (
@@ -20,18 +17,20 @@ from isthmus.messages import (
     Tool,
     ToolCall,
 )
-from isthmus.wire.chat_request import Dialect, parse_chat, render_chat
-
-HELLO = [{"role": "user", "content": "Hello"}]
-DIALECTS = get_args(Dialect)
-
-
-def body(**parameters: Any) -> bytes:
-    return json.dumps({"messages": HELLO, **parameters}).encode()
-
-
-def request(**parameters: Any) -> GenerationRequest:
-    return parse_chat(body(**parameters)).request
+from isthmus.wire.chat_body import render_chat
+from isthmus.wire.chat_request import parse_chat
+from tests.wire.chat_samples import (
+    CALL,
+    DIALECTS,
+    FUNCTION,
+    HELLO,
+    NAMED,
+    SCHEMA,
+    WHOLE,
+    body,
+    request,
+)
+from tests.wire.pictures import image
 
 
 def message(**fields: Any) -> Message:
@@ -59,9 +58,7 @@ def test_a_bare_question_leaves_everything_to_the_model():
     )
 
 
-FUNCTION = {"name": "add", "description": "adds", "parameters": {"type": "object"}, "strict": True}
-NAMED = {"type": "function", "function": {"name": "add"}}
-SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
+TOOLS = {"tools": [{"type": "function", "function": FUNCTION}]}
 
 
 @pytest.mark.parametrize(
@@ -83,13 +80,22 @@ SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
         ({"n": 3}, {"n": 3}),
         ({"logprobs": True}, {"top_logprobs": 0}),
         ({"logprobs": True, "top_logprobs": 20}, {"top_logprobs": 20}),
-        ({"logprobs": False, "top_logprobs": 3}, {"top_logprobs": None}),
+        ({"logprobs": False}, {"top_logprobs": None}),
+        ({"logprobs": True, "top_logprobs": None}, {"top_logprobs": 0}),
+        ({"top_k": -1}, {"top_k": -1}),
+        ({"min_p": 0.05}, {"min_p": 0.05}),
+        ({"typical_p": 0.9}, {"typical_p": 0.9}),
+        ({"repeat_penalty": 1.1}, {"repeat_penalty": 1.1}),
+        ({"repeat_last_n": 64}, {"repeat_last_n": 64}),
+        ({"thinking_budget_tokens": 0}, {"reasoning_budget": 0}),
         ({"tools": [{"type": "function", "function": FUNCTION}]}, {"tools": (Tool(**FUNCTION),)}),
         ({"tools": [NAMED]}, {"tools": (Tool("add"),)}),
-        ({"tool_choice": "required"}, {"tool_choice": "required"}),
-        ({"tool_choice": NAMED}, {"tool_choice": NAMED}),
+        (TOOLS | {"tool_choice": "required"}, {"tools": (Tool(**FUNCTION),), "tool_choice": "required"}),
+        (TOOLS | {"tool_choice": NAMED}, {"tools": (Tool(**FUNCTION),), "tool_choice": NAMED}),
+        ({"tool_choice": "none"}, {"tool_choice": None}),
         ({"parallel_tool_calls": False}, {"parallel_tool_calls": False}),
         ({"response_format": SCHEMA}, {"response_format": SCHEMA}),
+        ({"response_format": {"type": "text"}}, {"response_format": None}),
         *[({"reasoning_effort": effort}, {"effort": effort}) for effort in get_args(Effort)],
     ],
     ids=str,
@@ -109,33 +115,38 @@ def test_what_concerns_the_answer_alone_stays_beside_the_request():
 def test_null_is_as_good_as_nothing():
     names = set(json.loads(WHOLE)) - {"messages"}
     assert parse_chat(body(**dict.fromkeys(names))) == parse_chat(body())
-    assert message(role="user", content=None, name=None, tool_calls=None, tool_call_id=None) == Message(
-        "user"
+    assert message(role="assistant", content=None, name=None, tool_calls=None, tool_call_id=None) == Message(
+        "assistant"
     )
 
 
 def test_unknown_parameters_are_listed_and_known_ones_without_effect_are_not():
-    call = parse_chat(body(top_k=40, mirostat=2, ж=1, user="me", metadata={}, store=False))
-    assert call.ignored == ("mirostat", "top_k", "ж")
+    silent = {"user": "me", "metadata": {}, "store": False, "service_tier": "flex", "prediction": {}}
+    call = parse_chat(body(mirostat=2, ж=1, verbosity="low", modalities=["text"], **silent))
+    assert call.ignored == ("mirostat", "ж", "verbosity")
     assert call.request == request()
 
 
 @pytest.mark.parametrize("role", get_args(Role))
 def test_every_role_is_known(role):
-    assert message(role=role, content="x") == Message(role, "x")
+    result = {"tool_call_id": "c"} if role == "tool" else {}
+    assert message(role=role, content="x", **result) == Message(role, "x", **result)
+
+
+PIXEL = image(1, 1)
 
 
 def test_parts_of_a_message():
     content = [
         {"type": "text", "text": "What is "},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": PIXEL, "detail": "low"}},
         {"type": "image_url", "image_url": {"url": "https://example.org/x.png"}},
         {"type": "refusal", "refusal": "this?"},
     ]
     parsed = message(role="user", content=content)
     assert parsed.content == (
         TextPart("What is "),
-        ImagePart("data:image/png;base64,AA==", "low"),
+        ImagePart(PIXEL, "low"),
         ImagePart("https://example.org/x.png"),
         TextPart("this?"),
     )
@@ -167,7 +178,6 @@ def test_reasoning_goes_by_two_names(fields, reasoning):
 # ---------------------------------------------------------------- what doesn't fit
 
 IMAGE = {"type": "image_url", "image_url": {"url": 1}}
-CALL = {"id": "c", "function": {"name": "add"}}
 
 
 @pytest.mark.parametrize(
@@ -182,8 +192,17 @@ CALL = {"id": "c", "function": {"name": "add"}}
         ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": [IMAGE]}]}, "messages[0].content[0].image_url.url"),
         ({"messages": [{"role": "user", "content": [{}]}]}, "messages[0].content[0].type"),
-        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0]"),
-        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "messages[0].content[0].type"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
+            "messages[0].content[0].type",
+        ),
+        ({"messages": [{"role": "user", "content": [{"type": "file"}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "tool", "content": "2"}]}, "messages[0].tool_call_id"),
+        ({"messages": [{"role": "user", "content": "x", "tool_calls": [CALL]}]}, "messages[0].tool_calls"),
+        ({"messages": HELLO * 10_001}, "messages"),
         ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, "messages[0].tool_calls[0].id"),
         (
             {"messages": [{"role": "assistant", "tool_calls": [CALL | {"type": "custom"}]}]},
@@ -203,20 +222,44 @@ CALL = {"id": "c", "function": {"name": "add"}}
         ({"seed": 2**63}, "seed"),
         ({"seed": -(2**63) - 1}, "seed"),
         ({"stop": [5]}, "stop[0]"),
+        ({"stop": [""]}, "stop"),
+        ({"stop": "x" * 257}, "stop"),
+        ({"stop": ["x"] * 17}, "stop"),
         ({"presence_penalty": 2.1}, "presence_penalty"),
         ({"frequency_penalty": -2.1}, "frequency_penalty"),
         ({"logit_bias": {"1": "much"}}, "logit_bias"),
+        ({"logit_bias": {"1": 101}}, "logit_bias"),
+        ({"logit_bias": {"1": -100.5}}, "logit_bias"),
+        ({"logit_bias": {"hello": 1}}, "logit_bias"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias"),
+        ({"logit_bias": {"²": 1}}, "logit_bias"),
+        ({"logit_bias": {str(token): 1 for token in range(5_001)}}, "logit_bias"),
         ({"n": 0}, "n"),
         ({"n": 17}, "n"),
         ({"logprobs": 5}, "logprobs"),
         ({"top_logprobs": 21}, "top_logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"logprobs": False, "top_logprobs": 0}, "top_logprobs"),
+        ({"top_k": -2}, "top_k"),
+        ({"min_p": 1.1}, "min_p"),
+        ({"repeat_penalty": 0}, "repeat_penalty"),
+        ({"functions": []}, "functions"),
+        ({"function_call": "auto"}, "function_call"),
+        ({"audio": {"voice": "alloy"}}, "audio"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"verbosity": "loud"}, "verbosity"),
         ({"tools": [{"type": "web_search", "function": {"name": "x"}}]}, "tools[0].type"),
         ({"tools": [{"type": "function"}]}, "tools[0].function"),
         ({"tools": [{"type": "function", "function": {"parameters": {}}}]}, "tools[0].function.name"),
         ({"tool_choice": "any"}, "tool_choice"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": NAMED}, "tool_choice"),
         ({"tool_choice": 5}, "tool_choice"),
         ({"parallel_tool_calls": 1}, "parallel_tool_calls"),
         ({"response_format": "json"}, "response_format"),
+        ({"response_format": {}}, "response_format.type"),
+        ({"response_format": {"type": "grammar"}}, "response_format.type"),
         ({"reasoning_effort": "max"}, "reasoning_effort"),
         ({"truncation": "oldest"}, "truncation"),
         ({"isthmus": {"handoff": "yes"}}, "isthmus.handoff"),
@@ -281,7 +324,7 @@ DEEP = 100_000
         b"[" * DEEP,
         b'{"a":' * DEEP,
         body(x=1).replace(b"1", b"[" * DEEP + b"]" * DEEP),
-        body(response_format={"a": 1}).replace(b"1", b"[" * DEEP + b"]" * DEEP),
+        body(response_format={"type": "text", "a": 1}).replace(b"1", b"[" * DEEP + b"]" * DEEP),
         body(messages=1).replace(b"1", b"[" * DEEP),
         body(temperature=1).replace(b"1", b"1e400"),
         body(response_format={"a": 1}).replace(b"1", b"1e400"),
@@ -304,34 +347,6 @@ def test_what_could_be_parsed_but_not_passed_on_is_refused_too():
 
 
 # ---------------------------------------------------------------- any bytes at all
-
-WHOLE = body(
-    model="m",
-    stream=True,
-    stream_options={"include_usage": True},
-    max_tokens=10,
-    max_completion_tokens=10,
-    temperature=0.5,
-    top_p=0.5,
-    seed=1,
-    stop=["x"],
-    presence_penalty=1,
-    frequency_penalty=1,
-    logit_bias={"1": 2},
-    n=2,
-    reasoning_effort="low",
-    logprobs=True,
-    top_logprobs=2,
-    tools=[{"type": "function", "function": FUNCTION}],
-    tool_choice="auto",
-    parallel_tool_calls=True,
-    response_format={"type": "text"},
-    truncation="auto",
-    isthmus={"handoff": "off"},
-    user="u",
-    metadata={},
-    store=False,
-)
 
 NUMBERS = st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
@@ -377,131 +392,12 @@ def test_a_whole_request_with_anything_anywhere(place, value):
     error = judged(json.dumps(tree).encode())
     if error is not None:
         assert error.param is not None
-        assert error.param.split("[")[0].split(".")[0] == place[0]
+        # What is wrong with one parameter may only show beside another.
+        pairs = {"logprobs": "top_logprobs", "tools": "tool_choice"}
+        assert error.param.split("[")[0].split(".")[0] in (place[0], pairs.get(place[0]))
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.binary(max_size=3))
 @example(0, b"")
 def test_a_whole_request_with_a_few_other_bytes(place, other):
     judged(WHOLE[:place] + other + WHOLE[place + 1 :])
-
-
-# ---------------------------------------------------------------- and out again
-
-TEXT = st.text(max_size=20)
-SOME = st.none() | TEXT
-PARTS = st.builds(TextPart, TEXT) | st.builds(ImagePart, TEXT, SOME)
-SCHEMAS = st.dictionaries(
-    TEXT, st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | TEXT, max_size=3
-)
-MESSAGES = st.builds(
-    Message,
-    role=st.sampled_from(get_args(Role)),
-    content=TEXT | st.lists(PARTS, max_size=3).map(tuple),
-    reasoning=SOME,
-    tool_calls=st.lists(st.builds(ToolCall, TEXT, TEXT, TEXT), max_size=2).map(tuple),
-    tool_call_id=SOME,
-    name=SOME,
-)
-
-
-def between(low: float, high: float) -> st.SearchStrategy[float | None]:
-    return st.none() | st.floats(low, high)
-
-
-REQUESTS = st.builds(
-    GenerationRequest,
-    messages=st.lists(MESSAGES, min_size=1, max_size=4).map(tuple),
-    max_tokens=st.none() | st.integers(1, 2**31 - 1),
-    temperature=between(0, 2),
-    top_p=between(0, 1),
-    seed=st.none() | st.integers(-(2**63), 2**63 - 1),
-    stop=st.lists(TEXT, max_size=4).map(tuple),
-    presence_penalty=between(-2, 2),
-    frequency_penalty=between(-2, 2),
-    logit_bias=st.none() | st.dictionaries(TEXT, st.floats(-100, 100), max_size=3),
-    n=st.integers(1, 16),
-    effort=st.none() | st.sampled_from(get_args(Effort)),
-    top_logprobs=st.none() | st.integers(0, 20),
-    tools=st.lists(
-        st.builds(Tool, TEXT, SOME, st.none() | SCHEMAS, st.none() | st.booleans()), max_size=2
-    ).map(tuple),
-    tool_choice=st.none() | st.sampled_from(["auto", "none", "required"]) | SCHEMAS,
-    parallel_tool_calls=st.none() | st.booleans(),
-    response_format=st.none() | SCHEMAS,
-)
-
-
-def as_passed_on(request: GenerationRequest, dialect: Dialect) -> GenerationRequest:
-    """What a dialect changes in a request, and no more."""
-    messages = request.messages
-    if dialect != "openai":
-        messages = tuple(
-            msgspec.structs.replace(each, role="system") if each.role == "developer" else each
-            for each in messages
-        )
-    if dialect in ("hosted", "openai"):
-        messages = tuple(msgspec.structs.replace(each, reasoning=None) for each in messages)
-    if dialect == "llama" and request.top_logprobs == 0:
-        request = msgspec.structs.replace(request, top_logprobs=1)
-    return msgspec.structs.replace(request, messages=messages)
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-@given(request=REQUESTS)
-def test_what_is_passed_on_reads_the_same(dialect, request):
-    call = parse_chat(render_chat(request, "m", dialect))
-    assert call.request == as_passed_on(request, dialect)
-    assert (call.model, call.stream, call.include_usage) == ("m", True, True)
-    assert call.ignored == (("chat_template_kwargs",) if dialect == "llama" and request.effort else ())
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_what_was_not_given_is_not_sent(dialect):
-    assert json.loads(render_chat(request(), "m", dialect)) == {
-        "model": "m",
-        "messages": HELLO,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_length_has_another_name_at_openai(dialect):
-    sent = json.loads(render_chat(request(max_tokens=5), "m", dialect))
-    assert sent.get("max_completion_tokens") == (5 if dialect == "openai" else None)
-    assert sent.get("max_tokens") == (None if dialect == "openai" else 5)
-
-
-@pytest.mark.parametrize("effort", get_args(Effort))
-def test_effort_reaches_the_template_of_our_own_worker(effort):
-    sent = json.loads(render_chat(request(reasoning_effort=effort), "m", "llama"))
-    assert sent["chat_template_kwargs"] == {
-        "reasoning_effort": effort,
-        "enable_thinking": effort != "none",
-    }
-    assert sent["reasoning_effort"] == effort
-
-
-# OpenAI's own types. The lists in the whole are validated lazily, so their members are again by themselves.
-PUBLISHED = TypeAdapter[Any](completion_create_params.CompletionCreateParamsStreaming)
-PUBLISHED_MESSAGE = TypeAdapter[Any](ChatCompletionMessageParam)
-PUBLISHED_TOOL = TypeAdapter[Any](ChatCompletionToolParam)
-
-ANSWERED = [
-    {"role": "developer", "content": "Be brief."},
-    {"role": "user", "name": "Ann", "content": [{"type": "text", "text": "1+1?"}]},
-    {"role": "assistant", "reasoning": "hm", "tool_calls": [CALL | {"type": "function"}]},
-    {"role": "tool", "content": "2", "tool_call_id": "c"},
-]
-
-
-@pytest.mark.parametrize("dialect", ["hosted", "openai"])
-def test_what_leaves_is_what_openai_publishes(dialect):
-    call = parse_chat(json.dumps({**json.loads(WHOLE), "messages": ANSWERED}).encode())
-    sent = json.loads(render_chat(call.request, "m", dialect))
-    PUBLISHED.validate_python(sent, strict=True, extra="forbid")
-    for each in sent["messages"]:
-        PUBLISHED_MESSAGE.validate_python(each, strict=True)
-    for each in sent["tools"]:
-        PUBLISHED_TOOL.validate_python(each, strict=True)

@@ -314,7 +314,7 @@ def test_an_answer_that_was_cut_does_not_look_whole():
 
 def test_the_bytes_of_a_token_are_told():
     payload = body(
-        TokenScores((TokenScore("é", -0.5, (("é", -0.5), ("e", -2.0))),)),
+        TokenScores((TokenScore("é", -0.5, (TokenScore("é", -0.5), TokenScore("e", -2.0))),)),
         TextDelta("é"),
         Finish("stop"),
         logprobs=True,

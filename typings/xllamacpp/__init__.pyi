@@ -20,6 +20,9 @@ class ggml_type(IntEnum):  # noqa: N801
     GGML_TYPE_Q4_0 = 2
     GGML_TYPE_Q8_0 = 8
 
+class llama_pooling_type(IntEnum):  # noqa: N801
+    LLAMA_POOLING_TYPE_MEAN = 1
+
 class common_speculative_type(IntEnum):  # noqa: N801
     COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE = 1
     COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE = 6
@@ -52,6 +55,10 @@ class CommonParams:
     endpoint_slots: bool
     endpoint_props: bool
     n_ctx: int
+    n_batch: int
+    n_ubatch: int
+    embedding: bool
+    pooling_type: llama_pooling_type
     n_parallel: int
     n_gpu_layers: int
     kv_unified: bool
@@ -63,6 +70,7 @@ class CommonParams:
     ctx_shift: bool
     warmup: bool
     fit_params: bool
+    load_mode: int
     flash_attn_type: llama_flash_attn_type
     cache_type_k: ggml_type
     cache_type_v: ggml_type

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from isthmus.cli.amounts import size
-from isthmus.engines.builds import chosen, read_measurements
+from isthmus.engines.builds import chosen, driven_by, read_measurements
 from isthmus.fit import Budget, budget_of
 from isthmus.fit.recommendation import Candidate, candidates, fitted, recommend
 from isthmus.fit.speed import Bandwidth, assumed_bandwidth, measured_bandwidth, speed_class
@@ -71,8 +71,7 @@ def look(settings: Settings) -> Outlook:
         SettingsError: The settings name an engine build that isn't there.
     """
     machine = survey(settings.home_path)
-    drives = chosen(settings.home_path, settings.engine.build).device is not None
-    gpus = tuple(gpu for gpu in machine.gpus if drives or gpu.vendor == "apple")  # Metal is in every wheel
+    gpus = driven_by(chosen(settings.home_path, settings.engine.build), machine.gpus)
     budget = budget_of(settings.engine, Memory(machine.memory_bytes, machine.available_bytes), gpus)
     return Outlook(settings, machine, gpus, budget, _bandwidth(settings, machine, gpus))
 

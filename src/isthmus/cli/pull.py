@@ -11,14 +11,12 @@ from isthmus.cli.progress import ProgressDisplay
 from isthmus.cli.running import run
 from isthmus.configuration import Configuration
 from isthmus.errors import UnknownModel, UsageError
+from isthmus.fit import weights_room
 from isthmus.messages import Notice
 from isthmus.naming import ModelRef, name_from, parse_model
 from isthmus.settings import Settings
 from isthmus.store import CatalogueEntry, Store, StoredModel, find, pull_reference
 from isthmus.store import pull as pull_entry
-
-HEADROOM = 1.2
-"""What a model takes of memory for each byte of weights, roughly: the rest is its context's."""
 
 Reference = Annotated[
     str,
@@ -132,7 +130,7 @@ def _room_bytes(settings: Settings) -> int:
     from isthmus.cli.outlook import look  # looks at GPUs: only for those who must choose
 
     outlook = look(settings)
-    return min(int(outlook.budget.total_bytes / HEADROOM), outlook.machine.disk_free_bytes)
+    return min(weights_room(outlook.budget), outlook.machine.disk_free_bytes)
 
 
 def _note(notice: Notice) -> None:

@@ -1,8 +1,9 @@
 """``isthmus serve``: the OpenAI API on this machine."""
 
 import signal
+import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Annotated
 
 import anyio
@@ -22,6 +23,7 @@ from isthmus.naming import parse_model
 from isthmus.runtime.assembly import Talk, have_weights, open_hosted, open_models, rules_of
 from isthmus.server.listen import serve as listen
 from isthmus.server.listen import take_address
+from isthmus.server.logs import set_up_logging
 from isthmus.server.run_file import RunFile
 from isthmus.server.state import Served
 
@@ -31,13 +33,34 @@ def serve(
     host: Annotated[str | None, typer.Option("--host", help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option("--port", "-p", help="0 takes any free one.")] = None,
     handoff: HandoffOption = None,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option("--cors-origin", metavar="ORIGIN", help="Let this origin's pages ask. Repeatable."),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option("--allowed-host", metavar="NAME", help="A name that leads here. Repeatable."),
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option("--log-format", help="text: lines for people. json: an object a line.")
+    ] = None,
 ) -> None:
     """Serve the OpenAI API on this machine.
 
     It listens on loopback; for any other address a key is needed first (isthmus key create NAME).
     """
-    flags = {"model": model, "server.host": host, "server.port": port, "handoff.mode": handoff}
-    run(_serve(configuration.load(flags=flags)), fast=True)
+    flags = {
+        "model": model,
+        "server.host": host,
+        "server.port": port,
+        "server.cors_origins": cors_origin or None,
+        "server.allowed_hosts": allowed_host or None,
+        "server.log_format": log_format,
+        "handoff.mode": handoff,
+    }
+    config = configuration.load(flags=flags)
+    set_up_logging(config.settings.server.log_format, sys.stderr)
+    run(_serve(config), fast=True)
 
 
 async def _serve(config: Configuration) -> None:
@@ -46,8 +69,11 @@ async def _serve(config: Configuration) -> None:
     keys = Keys(database)
     try:
         # The address first: that it is taken should not be learnt after loading a large model.
-        with take_address(settings.server.host, settings.server.port, keys) as sock:
-            async with _opened(config, Ledger(database)) as service:
+        with (
+            take_address(settings.server.host, settings.server.port, keys) as sock,
+            closing(Ledger(database)) as ledger,
+        ):
+            async with _opened(config, ledger) as service:
                 stop = anyio.Event()
                 async with anyio.create_task_group() as group:
                     await group.start(_stop_on_signal, stop, group.cancel_scope)
@@ -78,6 +104,7 @@ async def _opened(config: Configuration, ledger: Ledger) -> AsyncGenerator[Serve
                 hosted=hosted,
                 max_body_bytes=settings.server.max_body_mb * 2**20,
                 ping_s=settings.server.ping_s,
+                settings=settings.server,
             )
         finally:
             if hosted is not None:

@@ -150,12 +150,14 @@ async def open_switchboard(configuration: Configuration) -> AsyncGenerator[Switc
         with anyio.CancelScope(shield=True):
             await home.model.close()
         raise
-    switchboard = Switchboard(configuration, home, Ledger(database))
+    ledger = Ledger(database)
+    switchboard = Switchboard(configuration, home, ledger)
     try:
         yield switchboard
     finally:
         with anyio.CancelScope(shield=True):
             await switchboard.close()
+        ledger.close()
         database.dispose()
 
 

@@ -11,7 +11,7 @@ A worker of any of them speaks the protocol of `isthmus.engines.worker`.
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from isthmus.errors import SettingsError
-from isthmus.machine import processor
+from isthmus.machine import Gpu, processor
 from isthmus.store.disk import write_atomically
 
 PACKAGE = "xllamacpp"
@@ -56,6 +56,11 @@ class EngineBuild(Struct, frozen=True):
         if not self.prefill_tokens_per_s or not self.decode_tokens_per_s:
             return None
         return seconds_per_answer(self.prefill_tokens_per_s, self.decode_tokens_per_s)
+
+
+def driven_by(build: EngineBuild, gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
+    """The GPUs that a build makes use of; Apple's it always does, since Metal is in every wheel for macOS."""
+    return tuple(gpu for gpu in gpus if build.device is not None or gpu.vendor == "apple")
 
 
 def seconds_per_answer(prefill_tokens_per_s: float, decode_tokens_per_s: float) -> float:

@@ -9,9 +9,14 @@ from typing import Any
 import msgspec
 
 from isthmus.engines.builds import INSTALLED, EngineBuild
-from isthmus.engines.loading import Loading, planned
+from isthmus.engines.calling import knows_tools, tell
+from isthmus.engines.embedding import WorkerEmbedder
+from isthmus.engines.embedding_plan import EmbeddingLoad
+from isthmus.engines.images import refuse_remote
+from isthmus.engines.loading import Loading
 from isthmus.engines.process import WorkerProcess
 from isthmus.engines.room import ContextRoom, Part
+from isthmus.engines.tokens import WorkerTokenizer
 from isthmus.engines.truncation import Shortened, shorten, too_long
 from isthmus.engines.worker_config import NGRAM_DRAFT
 from isthmus.errors import (
@@ -29,7 +34,7 @@ from isthmus.messages import Finish, GenerationRequest, ModelInfo, Notice, Token
 from isthmus.settings import EngineSettings
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.trust import VerifiedModel
-from isthmus.wire.chat_request import render_chat
+from isthmus.wire.completions_body import UpstreamCall, render_call
 
 _CRASHES = 3
 """A worker that falls this often without one whole answer between is not started again."""
@@ -46,10 +51,11 @@ class LlamaEngine:
         model: Verified weights; closed with the engine, as those of ``draft`` are.
         settings: How the worker is to load them.
         build: Which llama.cpp runs them. One that fails is given up for the installed one.
-        plan: What lies where, and the context; made by `open` where there is only a budget.
+        plan: What lies where, and the context; without one the settings' and the engine's own.
         budget: The memory that models may take; what the plan leaves of it may hold earlier prompts.
         draft: A small model that guesses ahead.
         chat_template: Replaces the model's own template.
+        embedding: How the model turns texts into vectors, where it is for that and not to answer.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class LlamaEngine:
         budget: Budget | None = None,
         draft: VerifiedModel | None = None,
         chat_template: str = "",
+        embedding: EmbeddingLoad | None = None,
     ) -> None:
         self._loading = Loading(
             model=model,
@@ -71,6 +78,7 @@ class LlamaEngine:
             budget=budget,
             draft=draft,
             chat_template=chat_template,
+            embedding=embedding,
         )
         self._worker: WorkerProcess | None = None
         self._client: ChatClient | None = None
@@ -78,7 +86,10 @@ class LlamaEngine:
         self._crashes = 0
         self._notices: list[Notice] = []
         self._room = ContextRoom(0, settings.parallel, NGRAM_DRAFT)
+        self._knows_tools = False  # whether the template does
         self._info = ModelInfo(model.name, local=True, digest=model.digest)
+        self.tokenizer = WorkerTokenizer(self._post, model.name, model.header.shape.vocabulary)
+        self.embedder = WorkerEmbedder(self._post, self.tokenizer, model.name, self._loading.text_tokens)
 
     @property
     def model(self) -> ModelInfo:
@@ -103,7 +114,6 @@ class LlamaEngine:
         """Start the worker if none runs.
 
         Raises:
-            DoesNotFit: The model takes more memory than it may.
             LoadError: The weights can't be loaded.
             EngineError: The worker fell again and again.
         """
@@ -117,18 +127,19 @@ class LlamaEngine:
                     f"the worker of {self._info.name} fell {self._crashes} times in a row and is left alone",
                     hint="try a smaller engine.context_length, then restart Isthmus",
                 )
-            self._loading = planned(self._loading)
             worker = await self._start()
             client = ChatClient(
-                worker.address + "/v1",
+                worker.address,
                 key=worker.key,
                 first_byte_timeout_s=self._loading.settings.stall_timeout_s,
                 stall_timeout_s=self._loading.settings.stall_timeout_s,
                 reuse=False,
+                usage_each=True,
             )
             self._worker, self._client = worker, client
             try:
                 self._info = _describe(await client.get("/models"), self._info)
+                self._knows_tools = knows_tools(await client.get("/props"))
             except UpstreamError as error:
                 raise await self._judge(error) from error
             slots = self._loading.settings.parallel
@@ -163,10 +174,13 @@ class LlamaEngine:
             WorkerDied: The process fell in the middle; the next call starts another.
             EngineError: Anything else.
         """
+        refuse_remote(request.messages)
         client = await self.open()
         notices, self._notices = self._notices, []
+        told = tell(request, knows_tools=self._knows_tools)
+        notices += [] if told.notice is None else [told.notice]
         try:
-            async with aclosing(self._answer(client, request, notices)) as events:
+            async with aclosing(told.read(self._answer(client, told.request, notices))) as events:
                 async for event in events:
                     yield event
         except ContextLengthExceeded as error:
@@ -174,7 +188,9 @@ class LlamaEngine:
             if request.truncation == "none" or lengths is None:
                 raise
             shorter = await self._shortened(client, request, lengths)
-            async with aclosing(self._answer(client, shorter.request, [*notices, shorter.notice])) as events:
+            told = tell(shorter.request, knows_tools=self._knows_tools)
+            answer = self._answer(client, told.request, [*notices, shorter.notice])
+            async with aclosing(told.read(answer)) as events:
                 async for event in events:
                     yield event
 
@@ -182,12 +198,12 @@ class LlamaEngine:
         self, client: ChatClient, request: GenerationRequest, notices: list[Notice]
     ) -> EventStream:
         """The answer as the worker gives it, with what must be told right before it."""
-        body = render_chat(request, self._info.name, "llama")
+        call = render_call(request, self._info.name, "llama")
         tokens = 0
         try:
             async with (
-                self._room_for(client, body, request) as (room, part),
-                aclosing(client.stream(body, request.n)) as events,
+                self._room_for(client, call, request) as (room, part),
+                aclosing(client.stream(call.body, request.n, path="/v1" + call.path)) as events,
             ):
                 async for event in events:
                     while notices:
@@ -204,7 +220,7 @@ class LlamaEngine:
                         break
                 else:
                     return
-            usage = Usage(await self._count(client, body), tokens)
+            usage = Usage(await self._count(client, request), tokens)
         except UpstreamError as error:
             raise await self._judge(error) from error
         for index in range(request.n):
@@ -212,14 +228,14 @@ class LlamaEngine:
 
     @asynccontextmanager
     async def _room_for(
-        self, client: ChatClient, body: bytes, request: GenerationRequest
+        self, client: ChatClient, call: UpstreamCall, request: GenerationRequest
     ) -> AsyncGenerator[tuple[ContextRoom, Part], None]:
         """A part of the context, waited for if need be."""
         room = self._room
         # No token is shorter than a byte, so mostly nothing needs to be counted.
-        part = room.try_enter(len(body) + _TEMPLATE_TOKENS, request.max_tokens, request.n)
+        part = room.try_enter(len(call.body) + _TEMPLATE_TOKENS, request.max_tokens, request.n)
         if part is None:
-            prompt = await self._count(client, body)
+            prompt = await self._count(client, request)
             # What can never fit isn't waited for: the worker refuses it, with both lengths.
             fits = prompt < (self._info.context_length or 0)
             part = await room.enter(prompt if fits else 0, request.max_tokens, request.n)
@@ -228,9 +244,9 @@ class LlamaEngine:
         finally:
             room.leave(part)
 
-    async def _count(self, client: ChatClient, body: bytes) -> int:
-        """How many tokens the prompt of a call has."""
-        return int((await client.post("/chat/completions/input_tokens", body))["input_tokens"])
+    async def _count(self, client: ChatClient, request: GenerationRequest) -> int:
+        """How many tokens a prompt has, by the worker that is to read it."""
+        return await WorkerTokenizer(client.post, self._info.name, 0).count(request)
 
     async def _shortened(
         self, client: ChatClient, request: GenerationRequest, lengths: tuple[int, int]
@@ -239,11 +255,19 @@ class LlamaEngine:
 
         async def count(shorter: GenerationRequest) -> int:
             try:
-                return await self._count(client, render_chat(shorter, self._info.name, "llama"))
+                return await self._count(client, tell(shorter, knows_tools=self._knows_tools).request)
             except UpstreamError as error:
                 raise await self._judge(error) from error
 
         return await shorten(request, *lengths, count)
+
+    async def _post(self, path: str, body: bytes) -> Any:
+        """Have something done that isn't answering; the JSON that comes back."""
+        client = await self.open()
+        try:
+            return await client.post(path, body)
+        except UpstreamError as error:
+            raise await self._judge(error) from error
 
     async def close(self) -> None:
         """End the worker and let go of the weights."""
@@ -276,7 +300,9 @@ class LlamaEngine:
 
 def _without_rivals(scores: TokenScores) -> TokenScores:
     """The engine names at least one rival a token, asked or not."""
-    return TokenScores(tuple(TokenScore(each.token, each.logprob) for each in scores.tokens), scores.index)
+    return TokenScores(
+        tuple(TokenScore(each.token, each.logprob, raw=each.raw) for each in scores.tokens), scores.index
+    )
 
 
 def _describe(listing: Any, info: ModelInfo) -> ModelInfo:

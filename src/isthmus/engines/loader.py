@@ -7,9 +7,11 @@ import anyio.to_thread
 import msgspec
 
 from isthmus.engines.builds import EngineBuild
+from isthmus.engines.embedding_plan import embedding_load, embedding_settings, plan_embedding
 from isthmus.engines.llama import LlamaEngine
 from isthmus.engines.refusals import does_not_fit
-from isthmus.engines.resident import Weights, identity
+from isthmus.engines.resident import ForEmbedding, Loadable, Weights, identity
+from isthmus.errors import RequestError
 from isthmus.fit import Budget, Plan, plan
 from isthmus.naming import parse_model
 from isthmus.settings import Settings
@@ -32,17 +34,18 @@ class WorkerLoader:
         self._settings = settings
         self._budget = budget
         self._build = build
-        self._shapes: dict[str, ModelShape] = {}
+        self._headers: dict[str, GgufHeader] = {}
 
-    async def plan(self, weights: Weights) -> Plan:
+    async def plan(self, weights: Loadable) -> Plan:
         """What a model would take, with its draft model.
 
         Raises:
             ModelError: The weights can't be read.
+            RequestError: They are to answer, and only turn texts into vectors; or the other way about.
         """
         return await anyio.to_thread.run_sync(self._plan, weights)
 
-    async def load(self, weights: Weights, plan: Plan) -> LlamaEngine:
+    async def load(self, weights: Loadable, plan: Plan) -> LlamaEngine:
         """A worker that has loaded a model.
 
         Raises:
@@ -70,16 +73,29 @@ class WorkerLoader:
             raise does_not_fit(weights.name, planned, self._budget.total_bytes)
         return await anyio.to_thread.run_sync(self._engine, weights, planned, on_progress)
 
-    def _plan(self, weights: Weights) -> Plan:
-        engine, shape = self._settings.engine, self._shape(weights)
+    def _plan(self, weights: Loadable) -> Plan:
+        engine = self._settings.engine
+        if isinstance(weights, ForEmbedding):
+            header = self._header(weights.weights)
+            return plan_embedding(header, embedding_load(header, weights.name), self._budget, engine)
+        header = self._header(weights)
+        if header.embeds:
+            raise RequestError(
+                f"{weights.name} turns texts into vectors and can't answer",
+                hint="ask it at /v1/embeddings, or name another model",
+                param="model",
+            )
+        shape = header.shape
         planned, draft = plan(shape, self._budget, engine), self._draft_for(weights)
         if draft is None:
             return planned
         beside = plan(self._shape(draft), self._budget, engine, context_length=planned.context_length)
         return _together(plan(shape, _less(self._budget, beside), engine), beside)
 
-    def _engine(self, weights: Weights, plan: Plan, on_progress: OnProgress | None) -> LlamaEngine:
+    def _engine(self, weights: Loadable, plan: Plan, on_progress: OnProgress | None) -> LlamaEngine:
         """The engine of a model; blocks while the weights are verified."""
+        if isinstance(weights, ForEmbedding):
+            return self._embedding_engine(weights.weights, plan)
         model = verify(weights, on_progress=on_progress)
         try:
             draft = self._verified_draft(weights)
@@ -88,6 +104,18 @@ class WorkerLoader:
             raise
         settings, budget = self._settings.engine, self._budget
         return LlamaEngine(model, settings, build=self._build, plan=plan, budget=budget, draft=draft)
+
+    def _embedding_engine(self, weights: Weights, plan: Plan) -> LlamaEngine:
+        model = verify(weights)
+        load = embedding_load(model.header, model.name)
+        return LlamaEngine(
+            model,
+            embedding_settings(load, self._settings.engine),
+            build=self._build,
+            plan=plan,
+            budget=self._budget,
+            embedding=load,
+        )
 
     def _verified_draft(self, weights: Weights) -> VerifiedModel | None:
         draft = self._draft_for(weights)
@@ -111,15 +139,18 @@ class WorkerLoader:
         return guesser.vocabulary == guessed.vocabulary and guesser.weights_bytes < guessed.weights_bytes
 
     def _shape(self, weights: Weights) -> ModelShape:
-        shape = self._shapes.get(identity(weights))
-        if shape is None:
-            shape = _header(weights).shape
+        return self._header(weights).shape
+
+    def _header(self, weights: Weights) -> GgufHeader:
+        header = self._headers.get(identity(weights))
+        if header is None:
+            header = _read_header(weights)
             if not isinstance(weights, Path):  # a file may be another one next time
-                self._shapes[identity(weights)] = shape
-        return shape
+                self._headers[identity(weights)] = header
+        return header
 
 
-def _header(weights: Weights) -> GgufHeader:
+def _read_header(weights: Weights) -> GgufHeader:
     return read_headers(whole_model(weights) if isinstance(weights, Path) else weights.paths)
 
 

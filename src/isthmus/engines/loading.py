@@ -1,13 +1,12 @@
 """What a worker is to load, and how: the person's settings and the plan become a `WorkerConfig`."""
 
-import msgspec
 from msgspec import Struct
 
 from isthmus.engines.builds import INSTALLED, EngineBuild
+from isthmus.engines.embedding_plan import EmbeddingLoad
 from isthmus.engines.lending import LentFiles
-from isthmus.engines.refusals import does_not_fit
 from isthmus.engines.worker_config import WorkerConfig
-from isthmus.fit import Budget, Plan, plan
+from isthmus.fit import Budget, Plan
 from isthmus.settings import EngineSettings
 from isthmus.trust import VerifiedModel
 
@@ -20,6 +19,7 @@ class Loading(Struct, frozen=True, kw_only=True):
 
     ``plan`` says what lies where, and with which context; without one it is the settings' and the engine's
     own. What the plan leaves of ``budget`` may hold earlier prompts. ``chat_template`` replaces the model's.
+    ``embedding`` is how texts are turned into vectors, where that is what it is for.
     """
 
     model: VerifiedModel
@@ -29,20 +29,12 @@ class Loading(Struct, frozen=True, kw_only=True):
     budget: Budget | None = None
     draft: VerifiedModel | None = None
     chat_template: str = ""
+    embedding: EmbeddingLoad | None = None
 
-
-def planned(loading: Loading) -> Loading:
-    """The same with a plan, where there is a budget to plan for.
-
-    Raises:
-        DoesNotFit: The model takes more memory than it may.
-    """
-    if loading.plan is not None or loading.budget is None:
-        return loading
-    made = plan(loading.model.header.shape, loading.budget, loading.settings)
-    if not made.fits:
-        raise does_not_fit(loading.model.name, made, loading.budget.total_bytes)
-    return msgspec.structs.replace(loading, plan=made)
+    @property
+    def text_tokens(self) -> int:
+        """The most tokens of a text that is turned into a vector; 0: it is to answer."""
+        return 0 if self.embedding is None else self.embedding.text_tokens
 
 
 def worker_config(loading: Loading, files: LentFiles, key: str) -> WorkerConfig:
@@ -65,6 +57,10 @@ def worker_config(loading: Loading, files: LentFiles, key: str) -> WorkerConfig:
         cpu_expert_layers=max(settings.cpu_expert_layers, 0)
         if loading.plan is None
         else loading.plan.cpu_expert_layers,
+        # While a mapped file is loaded, and again whenever the kernel maps its pages anew, the process takes
+        # more than planned. The kernel can take those pages back, so it is no harm where all memory is ours
+        # to use; but who sets a limit wants to see it kept.
+        map_weights=not settings.memory_mb,
         flash_attention=settings.flash_attention,
         kv_type=settings.kv_type,
         speculation=_speculation(loading),
@@ -72,6 +68,8 @@ def worker_config(loading: Loading, files: LentFiles, key: str) -> WorkerConfig:
         adapters=files.adapters,
         prompt_cache_mb=_prompt_cache_mb(loading),
         chat_template=loading.chat_template,
+        pooling="" if loading.embedding is None else loading.embedding.pooling,
+        text_tokens=loading.text_tokens,
     )
 
 
@@ -99,6 +97,8 @@ def _speculation(loading: Loading) -> str:
 
 def _prompt_cache_mb(loading: Loading) -> int:
     """Half of what the plan leaves, so that another model may still find room."""
+    if loading.embedding is not None:
+        return 0
     if loading.plan is None or loading.budget is None:
         return PROMPT_CACHE_MB
     left = max(0, loading.budget.ram_bytes - loading.plan.ram_bytes)

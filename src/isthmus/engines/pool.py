@@ -12,17 +12,27 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import anyio.to_thread
+import msgspec
 from anyio.abc import TaskGroup
 
 from isthmus.engines import refusals
 from isthmus.engines.pool_state import Entry, Record, Wait
 from isthmus.engines.queue import QueueFull, Ticket, retry_after_s
-from isthmus.engines.resident import Loader, ModelStatus, Resident, Weights, digest_of, identity
+from isthmus.engines.resident import (
+    ForEmbedding,
+    Loadable,
+    Loader,
+    ModelStatus,
+    Resident,
+    Weights,
+    digest_of,
+    identity,
+)
 from isthmus.engines.schedule import Admit, GiveWay, Load, Memory, Schedule, Seat, Unload
-from isthmus.errors import Busy, IsthmusError, LoadError
+from isthmus.errors import Busy, IsthmusError, LoadError, WorkerDied
 from isthmus.fit import Budget, Plan
 from isthmus.generator import EventStream
-from isthmus.messages import GenerationRequest, ModelInfo
+from isthmus.messages import Finish, GenerationRequest, ModelInfo, Timings
 from isthmus.settings import EngineSettings
 
 _WEIGH_EVERY_S = 5.0
@@ -91,7 +101,7 @@ class Pool:
         return PooledModel(self, weights, key)
 
     async def acquire(
-        self, weights: Weights, key: str | None = None, *, patience_s: float | None = None
+        self, weights: Loadable, key: str | None = None, *, patience_s: float | None = None
     ) -> tuple[Ticket, Resident]:
         """Wait for a slot of a model, loaded if need be; `release` gives it back.
 
@@ -129,7 +139,26 @@ class Pool:
         record.service_s += _NEWS * (service_s - record.service_s)
         self._leave(ticket)
 
-    def info(self, weights: Weights) -> ModelInfo:
+    @asynccontextmanager
+    async def held(self, weights: Loadable, key: str | None = None) -> AsyncGenerator[Resident, None]:
+        """A model that stays loaded for short work, which takes a slot only where it has to be waited for.
+
+        Raises:
+            IsthmusError: As `acquire`.
+        """
+        name = identity(weights)
+        ticket = None if self._draining else self._schedule.hold(name, key)
+        engine = self._entries[name].engine if ticket is not None else None
+        if ticket is None or engine is None:
+            ticket, engine = await self.acquire(weights, key)
+        else:
+            self._entries[name].stop_clock()
+        try:
+            yield engine
+        finally:
+            self._leave(ticket)
+
+    def info(self, weights: Loadable) -> ModelInfo:
         """What is known of a model; all of it once it was loaded."""
         name = identity(weights)
         entry, record = self._entries.get(name), self._records.get(name)
@@ -157,12 +186,18 @@ class Pool:
     async def unload(self, weights: Weights) -> bool:
         """Unload a model once it has answered whoever has asked for it until now.
 
+        Its embedder goes with it.
+
         Returns:
             Whether it was loaded.
 
         Raises:
             Busy: It still works after engine.queue_timeout_s; it goes when it is done.
         """
+        were_loaded = [await self._unload_one(each) for each in (weights, ForEmbedding(weights))]
+        return any(were_loaded)
+
+    async def _unload_one(self, weights: Loadable) -> bool:
         name = identity(weights)
         entry, seat = self._entries.get(name), self._schedule.seat(name)
         if entry is None or seat is None or seat.state == "absent":
@@ -180,14 +215,41 @@ class Pool:
             ) from error
         return True
 
+    def keep(self, weights: Loadable, keep_alive_s: float) -> None:
+        """Say how long a model stays after its last answer, in place of engine.keep_alive_s.
+
+        It holds until the model is unloaded; one that isn't loaded is none the wiser.
+
+        Args:
+            weights: The model.
+            keep_alive_s: So long; -1: as long as there is room.
+        """
+        name = identity(weights)
+        if (entry := self._entries.get(name)) is not None and entry.engine is not None:
+            entry.keep_alive_s = keep_alive_s
+            self._look_after(name)
+
     def status(self) -> list[ModelStatus]:
         """The models that are loaded, or on their way in or out."""
         return [self._status(seat) for seat in self._schedule.seats if seat.state != "absent"]
+
+    def note_fall(self, weights: Loadable) -> None:
+        """A model's worker fell at work; the next question starts another."""
+        self._record(identity(weights)).falls += 1
+
+    def falls(self) -> int:
+        """How often a worker of any model fell."""
+        return sum(record.falls for record in self._records.values())
 
     @property
     def budget_bytes(self) -> int:
         """What all models may take together."""
         return self._schedule.budget.total
+
+    @property
+    def slots(self) -> int:
+        """How many requests a model serves at once."""
+        return self._schedule.slots
 
     @property
     def taken_bytes(self) -> int:
@@ -208,7 +270,7 @@ class Pool:
 
     # ------------------------------------------------------------ waiting
 
-    async def _prepared(self, weights: Weights) -> Entry:
+    async def _prepared(self, weights: Loadable) -> Entry:
         """A model that nobody has asked for yet, or that somebody has while it was looked at."""
         plan = await self._loader.plan(weights)
         if not (plan.fits and _memory(plan).within(self._schedule.budget)):
@@ -326,6 +388,7 @@ class Pool:
         with anyio.CancelScope(shield=True):
             await entry.close()
         self._schedule.unloaded(name)
+        entry.keep_alive_s = None
         entry.gone.set()
         entry.gone = asyncio.Event()  # somebody may have asked for it again
         self._advance()
@@ -341,11 +404,14 @@ class Pool:
         if seat.idle:
             entry.stop_clock()
             entry.idle_since = datetime.now(UTC)
-            if self._settings.keep_alive_s >= 0:
-                entry.expiry = loop.call_later(self._settings.keep_alive_s, self._expire, name)
+            if (keep_s := self._keep_s(entry)) >= 0:
+                entry.expiry = loop.call_later(keep_s, self._expire, name)
         if loop.time() - entry.weighed_at >= _WEIGH_EVERY_S:
             entry.weighed_at = loop.time()
             self._group.start_soon(self._weigh, name, entry, entry.engine)
+
+    def _keep_s(self, entry: Entry) -> float:
+        return self._settings.keep_alive_s if entry.keep_alive_s is None else entry.keep_alive_s
 
     def _expire(self, name: str) -> None:
         self._schedule.dismiss(name)
@@ -366,18 +432,21 @@ class Pool:
 
     def _status(self, seat: Seat) -> ModelStatus:
         entry = self._entries[seat.model]
-        info, since, keep_s = self.info(entry.weights), entry.idle_since, self._settings.keep_alive_s
+        info, since, keep_s = self.info(entry.weights), entry.idle_since, self._keep_s(entry)
         return ModelStatus(
             name=entry.name,
             digest=digest_of(entry.weights),
             state=seat.state,
             memory_bytes=seat.memory.total,
+            gpu_bytes=seat.memory.gpu,
             context_length=info.context_length or entry.plan.context_length,
             slots=self._schedule.slots,
             busy=len(seat.serving),
             waiting=len(seat.queue),
+            keep_alive_s=keep_s,
             idle_since=since,
             until=since + timedelta(seconds=keep_s) if since is not None and keep_s >= 0 else None,
+            embeds=isinstance(entry.weights, ForEmbedding),
         )
 
 
@@ -400,18 +469,27 @@ class PooledModel:
         Raises:
             IsthmusError: As `Pool.acquire`, and as the engine.
         """
-        ticket, engine = await self._pool.acquire(self._weights, self._key)
         clock = asyncio.get_running_loop().time
+        asked = clock()
+        ticket, engine = await self._pool.acquire(self._weights, self._key)
         began = clock()
         try:
             async with aclosing(engine.stream(request)) as events:
                 async for event in events:
-                    yield event
+                    yield _after_wait(event, began - asked) if isinstance(event, Finish) else event
+        except WorkerDied:
+            self._pool.note_fall(self._weights)
+            raise
         finally:
             self._pool.release(ticket, clock() - began)
 
     async def close(self) -> None:
         """The model is the pool's to unload."""
+
+
+def _after_wait(finish: Finish, wait_s: float) -> Finish:
+    timings = msgspec.structs.replace(finish.timings or Timings(), wait_s=wait_s)
+    return msgspec.structs.replace(finish, timings=timings)
 
 
 def _memory(plan: Plan) -> Memory:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import anyio
 
-from isthmus.engines.resident import Resident, Weights
+from isthmus.engines.resident import Loadable, Resident
 from isthmus.errors import IsthmusError
 from isthmus.fit import Plan
 from isthmus.messages import ModelInfo
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 class Entry:
     """What the schedule needn't know of a model that has a seat there."""
 
-    def __init__(self, weights: Weights, plan: Plan) -> None:
+    def __init__(self, weights: Loadable, plan: Plan) -> None:
         self.weights = weights
         self.name = weights.name
         self.plan = plan
@@ -29,6 +29,7 @@ class Entry:
         self.gone = asyncio.Event()
         self.weighed_at = float("-inf")
         self.idle_since: datetime | None = None
+        self.keep_alive_s: float | None = None  # None: as the settings say
         self.expiry: asyncio.TimerHandle | None = None
 
     def stop_clock(self) -> None:
@@ -64,9 +65,10 @@ class Wait:
 
 
 class Record:
-    """What is remembered of a model: what it is, and what loading and answering took lately, in seconds."""
+    """What is remembered of a model: what it is, its falls, what loading and answering took (seconds)."""
 
     def __init__(self) -> None:
         self.info: ModelInfo | None = None
         self.load_s = 0.0
         self.service_s = GUESSED_SERVICE_S
+        self.falls = 0

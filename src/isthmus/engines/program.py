@@ -65,7 +65,7 @@ def arguments(config: WorkerConfig) -> list[str]:
         words += ["--cache-type-k", config["kv_type"], "--cache-type-v", config["kv_type"]]
     for adapter in config["adapters"]:
         words += ["--lora", adapter]
-    return words + _placement(config) + _speculation(config)
+    return words + _placement(config) + _speculation(config) + _embedding(config)
 
 
 def _placement(config: WorkerConfig) -> list[str]:
@@ -93,11 +93,20 @@ def _speculation(config: WorkerConfig) -> list[str]:
     return []
 
 
+def _embedding(config: WorkerConfig) -> list[str]:
+    """Texts to vectors, each read in one micro-batch."""
+    if not config["pooling"]:
+        return []
+    size = str(config["text_tokens"])
+    words = ["--embeddings", "--batch-size", size, "--ubatch-size", size]
+    return [*words, "--pooling", "mean"] if config["pooling"] == "mean" else words
+
+
 def _start(program: str, config: WorkerConfig) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             [program, *arguments(config)],
-            env=_environment(config["key"]),
+            env=environment(config),
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),
             close_fds=False,  # the weights are often an inherited descriptor
@@ -108,13 +117,15 @@ def _start(program: str, config: WorkerConfig) -> "subprocess.Popen[bytes]":
         sys.exit(3)
 
 
-def _environment(key: str) -> dict[str, str]:
-    """The program's environment: the key is here, since anyone may read a command line.
+def environment(config: WorkerConfig) -> dict[str, str]:
+    """The program's environment, without the person's own LLAMA_ARG_* variables: they are for another server.
 
-    The person's own LLAMA_ARG_* variables are meant for another server.
+    The key is here, since anyone may read a command line, and so is what some versions know as one option
+    and others as another: one that a version doesn't know, it passes over.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith("LLAMA_")}
-    return {**OPENMP_SPINS, **own, "LLAMA_API_KEY": key}
+    reading = {} if config["map_weights"] else {"LLAMA_ARG_LOAD_MODE": "none", "LLAMA_ARG_NO_MMAP": "1"}
+    return {**OPENMP_SPINS, **own, **reading, "LLAMA_API_KEY": config["key"]}
 
 
 # ---------------------------------------------------------------- beginning

@@ -8,25 +8,60 @@ from msgspec import Struct
 
 from isthmus.engines.schedule import State
 from isthmus.fit import Plan
-from isthmus.generator import Generator
+from isthmus.generator import Embedder, Generator, Tokenizer
 from isthmus.store import StoredModel
 
 Weights: TypeAlias = StoredModel | Path
-"""What can be loaded: a model of the store, or a person's file."""
+"""What a model is made of: one of the store, or a person's file."""
 
 
-def identity(weights: Weights) -> str:
+class ForEmbedding(Struct, frozen=True):
+    """Weights that are to turn texts into vectors: they take a worker of their own, which can't answer."""
+
+    weights: Weights
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.weights.name
+
+
+Loadable: TypeAlias = Weights | ForEmbedding
+"""What can be loaded: weights by themselves are to answer."""
+
+
+def weights_of(loadable: Loadable) -> Weights:
+    """The weights, whatever they are to be loaded for."""
+    return loadable.weights if isinstance(loadable, ForEmbedding) else loadable
+
+
+def identity(loadable: Loadable) -> str:
     """What tells a model from all others: its name alone might have other weights by now."""
-    return f"{weights.name}@{weights.digest}" if isinstance(weights, StoredModel) else str(weights.absolute())
+    if isinstance(loadable, ForEmbedding):
+        return f"{identity(loadable.weights)} for embedding"
+    if isinstance(loadable, StoredModel):
+        return f"{loadable.name}@{loadable.digest}"
+    return str(loadable.absolute())
 
 
-def digest_of(weights: Weights) -> str | None:
+def digest_of(loadable: Loadable) -> str | None:
     """The SHA-256 of the weights; None for a person's file, of which nothing is pinned."""
+    weights = weights_of(loadable)
     return weights.digest if isinstance(weights, StoredModel) else None
 
 
 class Resident(Generator, Protocol):
     """A model that is loaded."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """How it cuts text into tokens."""
+        ...
+
+    @property
+    def embedder(self) -> Embedder:
+        """How it turns texts into vectors, where it was loaded for that."""
+        ...
 
     def memory_bytes(self) -> int | None:
         """The main memory that it takes now; None where nobody can tell. May take milliseconds."""
@@ -36,15 +71,16 @@ class Resident(Generator, Protocol):
 class Loader(Protocol):
     """Where models come from."""
 
-    async def plan(self, weights: Weights) -> Plan:
+    async def plan(self, weights: Loadable) -> Plan:
         """What a model would take.
 
         Raises:
             ModelError: The weights can't be read.
+            RequestError: They are of no use for what they are to be loaded for.
         """
         ...
 
-    async def load(self, weights: Weights, plan: Plan) -> Resident:
+    async def load(self, weights: Loadable, plan: Plan) -> Resident:
         """Load a model. Nothing of it is left where this fails or is cancelled.
 
         Raises:
@@ -57,8 +93,10 @@ class Loader(Protocol):
 class ModelStatus(Struct, frozen=True):
     """A model that is loaded, or on its way in or out.
 
-    ``memory_bytes`` is what is counted for it: what was planned, or more where it takes more. ``busy`` of its
-    ``slots`` answer, ``waiting`` requests wait for it. It is unloaded at ``until`` unless it is used again.
+    ``memory_bytes`` is what is counted for it: what was planned, or more where it takes more, ``gpu_bytes``
+    of it on GPUs. ``busy`` of its ``slots`` answer, ``waiting`` requests wait for it. It stays for
+    ``keep_alive_s`` after its last answer (-1: as long as there is room), which is until ``until``.
+    ``embeds``: it turns texts into vectors, and doesn't answer.
     """
 
     name: str
@@ -71,3 +109,6 @@ class ModelStatus(Struct, frozen=True):
     waiting: int
     idle_since: datetime | None = None
     until: datetime | None = None
+    gpu_bytes: int = 0
+    keep_alive_s: float | None = None
+    embeds: bool = False

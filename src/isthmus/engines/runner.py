@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from contextlib import aclosing
+from typing import Any
 
+from isthmus.engines.embedding import RunnerEmbedder
+from isthmus.engines.images import refuse_remote
+from isthmus.engines.tokens import RunnerTokenizer
 from isthmus.errors import Busy, ContextLengthExceeded, EngineError, IsthmusError, RequestError, UnknownModel
 from isthmus.generator import EventStream
 from isthmus.messages import GenerationRequest, ModelInfo
 from isthmus.settings import ProviderSettings, Secret, without_credentials
 from isthmus.transport.chat_client import ChatClient, UpstreamError
-from isthmus.wire.chat_request import render_chat
+from isthmus.wire.completions_body import render_call
 
 
 class RunnerEngine:
@@ -43,6 +47,15 @@ class RunnerEngine:
             stall_timeout_s=max(settings.stall_timeout_s, 600.0),
             headers=headers,
         )
+        # What isn't OpenAI's lies beside its version, where it lies at all.
+        self._beside = ChatClient(
+            settings.base_url.rstrip("/").removesuffix("/v1"),
+            key=key,
+            connect_timeout_s=settings.connect_timeout_s,
+            headers=headers,
+        )
+        self.tokenizer = RunnerTokenizer(self._beside, name, model, self._judge)
+        self.embedder = RunnerEmbedder(self._post, model)
 
     @property
     def model(self) -> ModelInfo:
@@ -57,9 +70,10 @@ class RunnerEngine:
             RequestError: It refuses the request.
             EngineError: It can't be reached, or failed.
         """
-        body = render_chat(request, self._info.name, "runner")
+        refuse_remote(request.messages)
+        call = render_call(request, self._info.name, "runner")
         try:
-            async with aclosing(self._client.stream(body, request.n)) as events:
+            async with aclosing(self._client.stream(call.body, request.n, path=call.path)) as events:
                 async for event in events:
                     yield event
         except UpstreamError as error:
@@ -68,6 +82,13 @@ class RunnerEngine:
     async def close(self) -> None:
         """Give the connections back."""
         await self._client.close()
+        await self._beside.close()
+
+    async def _post(self, path: str, body: bytes) -> Any:
+        try:
+            return await self._client.post(path, body)
+        except UpstreamError as error:
+            raise self._judge(error) from error
 
     def _judge(self, error: UpstreamError) -> IsthmusError:
         name = self._name

@@ -89,6 +89,7 @@ class Seat:
         state: Where it is.
         queue: Who waits for it.
         serving: Who has a slot.
+        held: Who keeps it loaded without a slot.
         barrier: Once it is to go: tickets from this number on wait until it is loaded again.
         dismissed: Whether a person wants it to go, rather than another model's request.
         used: Grows with each use, over all models.
@@ -100,6 +101,7 @@ class Seat:
         self.state: State = "absent"
         self.queue = FairQueue(bound)
         self.serving: set[Ticket] = set()
+        self.held: set[Ticket] = set()
         self.barrier: int | None = None
         self.dismissed = False
         self.used = 0
@@ -107,12 +109,12 @@ class Seat:
     @property
     def idle(self) -> bool:
         """Whether nobody uses it or waits for it."""
-        return not self.serving and not len(self.queue)
+        return not self.serving and not self.held and not len(self.queue)
 
     @property
     def may_go(self) -> bool:
         """Whether it was asked to go and has served all whom it was to serve."""
-        if self.barrier is None or self.serving:
+        if self.barrier is None or self.serving or self.held:
             return False
         return self.queue.oldest is None or self.queue.oldest >= self.barrier
 
@@ -177,13 +179,24 @@ class Schedule:
         self._seats[model] = seat
         return ticket
 
+    def hold(self, model: str, key: str | None) -> Ticket | None:
+        """Keep a model loaded for short work that takes no slot; None where it isn't loaded, or is to go."""
+        seat = self._seats.get(model)
+        if seat is None or seat.state != "loaded" or seat.barrier is not None:
+            return None
+        ticket = Ticket(self._arrivals, model, key)
+        self._arrivals += 1
+        seat.held.add(ticket)
+        return ticket
+
     def leave(self, ticket: Ticket) -> None:
         """A request is done, or doesn't want to wait any longer."""
         seat = self._seats.get(ticket.model)
         if seat is None:
             return
-        if ticket in seat.serving:
+        if ticket in seat.serving or ticket in seat.held:
             seat.serving.discard(ticket)
+            seat.held.discard(ticket)
             self._use(seat)
         else:
             seat.queue.remove(ticket)

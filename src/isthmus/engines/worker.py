@@ -29,6 +29,9 @@ _KV_TYPES = {
     "q4_0": xllamacpp.ggml_type.GGML_TYPE_Q4_0,
 }
 
+_READ = 0
+"""LLAMA_LOAD_MODE_NONE, for which the binding has no name: the file is read, not mapped."""
+
 
 def main() -> None:
     """Load, say where, and serve until the parent is gone."""
@@ -87,6 +90,7 @@ def parameters(config: WorkerConfig) -> xllamacpp.CommonParams:
     params.cache_type_k = params.cache_type_v = _KV_TYPES[config["kv_type"]]
     _place(params, config)
     _speculate(params.speculative, config)
+    _embed(params, config)
     return params
 
 
@@ -95,6 +99,8 @@ def _place(params: xllamacpp.CommonParams, config: WorkerConfig) -> None:
     params.n_gpu_layers = config["gpu_layers"]
     # Finding out by itself what fits a GPU means reading the model twice.
     params.fit_params = config["gpu_layers"] < 0 and _has_gpu()
+    if not config["map_weights"]:
+        params.load_mode = _READ
     if count := config["cpu_expert_layers"]:
         layers = "|".join(map(str, range(count)))
         params.tensor_buft_overrides = rf"blk\.({layers})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
@@ -115,6 +121,16 @@ def _speculate(speculative: xllamacpp.CommonParamsSpeculative, config: WorkerCon
     elif config["speculation"] == "draft":
         speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
         speculative.draft.mparams.path = config["draft"]
+
+
+def _embed(params: xllamacpp.CommonParams, config: WorkerConfig) -> None:
+    """Texts to vectors, each read in one micro-batch."""
+    if not config["pooling"]:
+        return
+    params.embedding = True
+    params.n_batch = params.n_ubatch = config["text_tokens"]
+    if config["pooling"] == "mean":
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
 
 
 if __name__ == "__main__":

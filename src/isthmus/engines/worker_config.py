@@ -19,8 +19,11 @@ class WorkerConfig(TypedDict):
     ``model`` holds the paths of the weights, several for a split model; they, ``draft`` and ``adapters`` are
     often inherited file descriptors' paths. ``context_length`` in tokens for all slots together; ``threads``
     0 and ``gpu_layers`` -1 leave it to the engine; ``cpu_expert_layers`` counts the layers of a mixture whose
-    experts stay in main memory; ``prompt_cache_mb`` bounds what is kept of earlier prompts; ``chat_template``
-    empty takes the model's own, ``draft`` empty has none.
+    experts stay in main memory; ``map_weights`` whether the file is mapped where the engine can, rather than
+    read; ``prompt_cache_mb`` bounds what is kept of earlier prompts; ``chat_template``
+    empty takes the model's own, ``draft`` empty has none. ``pooling`` is empty for a worker that answers; one
+    that turns texts into vectors pools those of their tokens as the weights say ("own") or by their "mean",
+    of ``text_tokens`` at most.
     """
 
     model: list[str]
@@ -31,6 +34,7 @@ class WorkerConfig(TypedDict):
     threads: int
     gpu_layers: int
     cpu_expert_layers: int
+    map_weights: bool
     flash_attention: str
     kv_type: str
     speculation: str
@@ -38,3 +42,5 @@ class WorkerConfig(TypedDict):
     adapters: list[str]
     prompt_cache_mb: int
     chat_template: str
+    pooling: str
+    text_tokens: int

@@ -11,6 +11,11 @@ _MOST_LEFT_FREE = 2 << 30
 _WORKERS_SHARE = 8
 
 
+def weights_room(budget: Budget) -> int:
+    """The largest weights, in bytes, that leave a fifth of the memory for their context and the worker."""
+    return budget.total_bytes * 4 // 5
+
+
 def budget_of(engine: EngineSettings, main: Memory, gpus: Sequence[Gpu]) -> Budget:
     """What models may take, by the settings or, where they leave it open, without crowding out the rest.
 

@@ -14,7 +14,7 @@ import anyio.to_thread
 import msgspec
 from msgspec import Struct
 
-from isthmus.errors import ProviderFailed, ProviderRejected, ProviderUnreachable
+from isthmus.errors import HandoffRefused, ProviderFailed, ProviderRejected, ProviderUnreachable
 from isthmus.generator import EventStream
 from isthmus.handoff.pricing import Price, price_of, worst_case_tokens
 from isthmus.ledger import Caps, Ledger, ReservationRequest
@@ -24,6 +24,7 @@ from isthmus.settings import HandoffSettings, ProviderSettings, Secret
 
 _LIFETIME_S = 3600.0
 """A reservation older than this was left by a crash."""
+_UNCAPPED = Caps()
 
 
 class Outgoing(Struct, frozen=True):
@@ -76,8 +77,11 @@ class HostedModel:
         """Render what would leave. Nothing leaves yet.
 
         Raises:
+            HandoffRefused: It is a raw prompt, which the policy keeps home.
             PriceUnknown: The cost can't be bounded.
         """
+        if request.raw is not None:
+            raise HandoffRefused("a raw prompt stays home: hosted models take conversations")
         limit = self._settings.max_output_tokens
         bounded = msgspec.structs.replace(request, max_tokens=min(request.max_tokens or limit, limit))
         body = self._provider.render(bounded)
@@ -92,8 +96,10 @@ class HostedModel:
             worst_usd=price(worst_case_tokens(body, images), (bounded.max_tokens or limit) * request.n),
         )
 
-    def call(self, outgoing: Outgoing, question_id: str, key: str | None = None) -> "HostedCall":
-        """A call that is ready to leave."""
+    def call(
+        self, outgoing: Outgoing, question_id: str, key: str | None = None, key_caps: Caps = _UNCAPPED
+    ) -> "HostedCall":
+        """A call that is ready to leave, for the API key of that name, which may have caps of its own."""
         budget = self._settings.budget
         reservation = ReservationRequest(
             question_id=question_id,
@@ -101,6 +107,7 @@ class HostedModel:
             key=key,
             amount_usd=outgoing.worst_usd,
             caps=Caps(budget.request_usd, budget.day_usd, budget.month_usd),
+            key_caps=key_caps,
             lifetime_s=_LIFETIME_S,
         )
         return HostedCall(self._provider, outgoing, self._price(), self._ledger, reservation)

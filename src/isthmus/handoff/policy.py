@@ -48,6 +48,8 @@ class Question(Struct, frozen=True):
     """What the request needs and the local model doesn't have: "vision", "tools"."""
     several: bool = False
     """Whether several choices are asked for; they are not judged one by one."""
+    raw: bool = False
+    """Whether it is a prompt without a conversation, which only the local model reads."""
 
 
 class Rules(Struct, frozen=True):
@@ -131,7 +133,7 @@ Conduct: TypeAlias = Generator[Step, Outcome, None]
 
 def conduct(question: Question, rules: Rules) -> Conduct:
     """Decide who answers, step by step."""
-    closed = _closed(rules)
+    closed = _decide("local", "raw_prompt") if question.raw else _closed(rules)
     if question.lacks:
         decision = _decide("hosted", "capability_missing", detail=question.lacks)
         home = RequestError(f"the local model can't do this: it has no {question.lacks}")

@@ -1,4 +1,4 @@
-"""The API keys of this server: made, listed, revoked, and checked at each request.
+"""The API keys of this server: made, limited, listed, revoked. A `KeyRing` checks them at each request.
 
 A secret is ``isk-`` and 43 characters, 256 random bits, shown once. The database holds its SHA-256.
 A slow, salted hash (bcrypt, Argon2) makes guessing a *password* dear, because people choose passwords from
@@ -6,22 +6,23 @@ few. Nobody guesses 256 random bits at any speed, no two secrets are alike, and 
 """
 
 import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
-from typing import Literal, TypeAlias, get_args
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Engine, RowMapping, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from isthmus.errors import UsageError
 from isthmus.ledger.clock import Clock, utc_now
-from isthmus.ledger.database import explained, reading, writing
+from isthmus.ledger.database import reading, writing
+from isthmus.ledger.money import LARGEST_USD
+from isthmus.ledger.records import Caps
 from isthmus.ledger.schema import keys
 from isthmus.naming import closest
 from isthmus.settings import Secret
@@ -29,9 +30,43 @@ from isthmus.settings import Secret
 Scope: TypeAlias = Literal["infer", "manage"]
 
 _MARK = "isk-"
-_SECRET = re.compile(rf"{_MARK}[A-Za-z0-9_-]{{43}}", re.ASCII)
-_PREFIX_LENGTH = 8
+SECRET = re.compile(rf"{_MARK}[A-Za-z0-9_-]{{43}}", re.ASCII)
+PREFIX_LENGTH = 8
 _NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+_LARGEST_COUNT = 10**15
+_LARGEST_VERSION = 2**31 - 1
+
+
+class KeyLimits(Struct, frozen=True):
+    """What a key may use; None: no limit.
+
+    Raises:
+        UsageError: A number is out of range.
+    """
+
+    rpm: int | None = None
+    """Requests a minute."""
+    tpm: int | None = None
+    """Tokens a minute, of prompts and completions together."""
+    tokens_day: int | None = None
+    """Tokens a day (UTC)."""
+    usd_day: Decimal | None = None
+    """What its hosted calls may cost in a day (UTC), in dollars; 0: it has none."""
+    usd_month: Decimal | None = None
+    """What they may cost in a month (UTC)."""
+
+    def __post_init__(self) -> None:
+        for name in ("rpm", "tpm", "tokens_day"):
+            count = getattr(self, name)
+            if count is not None and not 0 < count <= _LARGEST_COUNT:
+                raise UsageError(f"{name} is a number from 1 to {_LARGEST_COUNT}, so it can't be {count}")
+        for name in ("usd_day", "usd_month"):
+            amount = getattr(self, name)
+            if amount is not None and (not amount.is_finite() or not 0 <= amount <= LARGEST_USD):
+                raise UsageError(f"{name} is an amount of dollars, so it can't be {amount}")
+
+
+_UNLIMITED = KeyLimits()
 
 
 class KeyInfo(Struct, frozen=True):
@@ -42,10 +77,24 @@ class KeyInfo(Struct, frozen=True):
     scopes: tuple[Scope, ...]
     created: datetime
     revoked: datetime | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    tokens_day: int | None = None
+    usd_day: Decimal | None = None
+    usd_month: Decimal | None = None
+
+    @property
+    def limits(self) -> KeyLimits:
+        """What it may use."""
+        return KeyLimits(self.rpm, self.tpm, self.tokens_day, self.usd_day, self.usd_month)
+
+    @property
+    def caps(self) -> Caps:
+        """What its hosted calls may cost."""
+        return Caps(day_usd=self.usd_day, month_usd=self.usd_month)
 
 
-_INFO = tuple(keys.c[name] for name in KeyInfo.__struct_fields__)
-_ACTIVE_DIGESTS = select(keys.c.sha256).where(keys.c.prefix == bindparam("prefix"), keys.c.revoked.is_(None))
+INFO = tuple(keys.c[name] for name in KeyInfo.__struct_fields__)
 _FIRST_ACTIVE = select(keys.c.name).where(keys.c.revoked.is_(None)).limit(1)
 
 
@@ -60,11 +109,15 @@ class Keys:
     def __init__(self, engine: Engine, *, now: Clock = utc_now) -> None:
         self._engine = engine
         self._now = now
-        self._active_digests = str(_ACTIVE_DIGESTS.compile(engine))
-        self._first_active = str(_FIRST_ACTIVE.compile(engine, compile_kwargs={"literal_binds": True}))
-        self._known: dict[str, KeyInfo] = {}
 
-    def create(self, name: str, *, scopes: Sequence[Scope] = ("infer",)) -> tuple[KeyInfo, Secret]:
+    @property
+    def engine(self) -> Engine:
+        """Their database, for a `KeyRing`."""
+        return self._engine
+
+    def create(
+        self, name: str, *, scopes: Sequence[Scope] = ("infer",), limits: KeyLimits = _UNLIMITED
+    ) -> tuple[KeyInfo, Secret]:
         """Make a key. The secret is given here and never again.
 
         Raises:
@@ -78,8 +131,14 @@ class Keys:
         if not scopes or not set(scopes) <= set(get_args(Scope)):
             raise UsageError(f"a key's scopes are some of {', '.join(get_args(Scope))}")
         secret = _MARK + secrets.token_urlsafe(32)
-        info = KeyInfo(name, secret[:_PREFIX_LENGTH], tuple(scopes), self._now())
-        values = {**msgspec.structs.asdict(info), "sha256": _digest(secret)}
+        info = KeyInfo(
+            name,
+            secret[:PREFIX_LENGTH],
+            tuple(dict.fromkeys(scopes)),
+            self._now(),
+            **msgspec.structs.asdict(limits),
+        )
+        values = {**msgspec.structs.asdict(info), "sha256": digest_of(secret)}
         with writing(self._engine) as connection:
             try:
                 connection.execute(insert(keys), values)
@@ -87,13 +146,22 @@ class Keys:
                 raise UsageError(
                     f"there is, or was, a key named {name}", hint=f"isthmus key create {name}-2"
                 ) from error
+            _tell_servers(connection)
         return info, Secret(secret)
+
+    def limit(self, name: str, limits: KeyLimits) -> KeyInfo:
+        """Set all of a key's limits, from the next request on, in all processes.
+
+        Raises:
+            UsageError: No key has that name.
+        """
+        return self._change("limit", name, keys.c.name == name, **msgspec.structs.asdict(limits))
 
     def list(self) -> tuple[KeyInfo, ...]:
         """All keys, oldest first, the revoked among them."""
         with reading(self._engine) as connection:
-            rows = connection.execute(select(*_INFO).order_by(keys.c.created, keys.c.name)).mappings()
-            return tuple(_info(row) for row in rows)
+            rows = connection.execute(select(*INFO).order_by(keys.c.created, keys.c.name)).mappings()
+            return tuple(info_of(row) for row in rows)
 
     def revoke(self, name: str) -> KeyInfo:
         """End a key, from the next request on, in all processes. Revoking it again changes nothing.
@@ -101,57 +169,41 @@ class Keys:
         Raises:
             UsageError: No key has that name.
         """
-        mine = keys.c.name == name
+        mine = (keys.c.name == name) & keys.c.revoked.is_(None)
+        return self._change("revoke", name, mine, revoked=self._now())
+
+    def any_active(self) -> bool:
+        """Whether there is a key that opens anything."""
+        with reading(self._engine) as connection:
+            return connection.execute(_FIRST_ACTIVE).first() is not None
+
+    def _change(self, command: str, name: str, which: ColumnElement[bool], **values: Any) -> KeyInfo:
         with writing(self._engine) as connection:
-            connection.execute(update(keys).where(mine, keys.c.revoked.is_(None)).values(revoked=self._now()))
-            row = connection.execute(select(*_INFO).where(mine)).mappings().one_or_none()
+            connection.execute(update(keys).where(which).values(values))
+            row = connection.execute(select(*INFO).where(keys.c.name == name)).mappings().one_or_none()
+            _tell_servers(connection)
         if row is None:
             near = closest(name, [info.name for info in self.list()])
             raise UsageError(
-                f"no key is named {name}", hint=f"isthmus key revoke {near}" if near else "isthmus key list"
+                f"no key is named {name}",
+                hint=f"isthmus key {command} {near}" if near else "isthmus key list",
             )
-        return _info(row)
-
-    def verify(self, secret: str) -> KeyInfo | None:
-        """The key that a secret belongs to; None if it is unknown or revoked.
-
-        It costs about 25 microseconds, so it can be called from async code as it is.
-        """
-        if not _SECRET.fullmatch(secret):
-            return None
-        digest = _digest(secret)
-        # The prefix is public (`list` shows it), so only the comparison of what follows must take the same
-        # time whatever the secret is; and it compares digests, which a caller can't choose byte by byte.
-        matches = [hmac.compare_digest(each, digest) for each in self._active(secret[:_PREFIX_LENGTH])]
-        return self._describe(digest) if any(matches) else None
-
-    def any_active(self) -> bool:
-        """Whether there is a key that opens anything; as cheap as `verify`."""
-        return bool(self._column(self._first_active))
-
-    def _active(self, prefix: str) -> Sequence[str]:
-        """The digests of the keys in force that begin so, as the database has them now."""
-        return self._column(self._active_digests, prefix)
-
-    def _column(self, query: str, *values: str) -> Sequence[str]:
-        """What a query finds, asked of the driver itself: a sixth of the time that a `Connection` takes."""
-        with explained(self._engine), closing(self._engine.raw_connection()) as connection:
-            cursor = connection.cursor()
-            cursor.execute(query, values)
-            return [value for (value,) in cursor.fetchall()]
-
-    def _describe(self, digest: str) -> KeyInfo:
-        """What the database says of a key in force. But for its revocation, that never changes."""
-        if digest not in self._known:
-            with reading(self._engine) as connection:
-                row = connection.execute(select(*_INFO).where(keys.c.sha256 == digest)).mappings().one()
-            self._known[digest] = _info(row)
-        return self._known[digest]
+        return info_of(row)
 
 
-def _digest(secret: str) -> str:
+def _tell_servers(connection: Connection) -> None:
+    """Count the change where every `KeyRing` looks; it is part of the transaction."""
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA user_version = {version % _LARGEST_VERSION + 1}")
+
+
+def digest_of(secret: str) -> str:
+    """What the database holds of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _info(row: RowMapping) -> KeyInfo:
-    return KeyInfo(row["name"], row["prefix"], tuple(row["scopes"]), row["created"], row["revoked"])
+def info_of(row: RowMapping) -> KeyInfo:
+    """A row of the table, without its digest."""
+    values: dict[str, Any] = {name: row[name] for name in KeyInfo.__struct_fields__}
+    values["scopes"] = tuple(row["scopes"])
+    return KeyInfo(**values)

@@ -5,6 +5,7 @@ the call is made, `Ledger.settle` replaces the worst case by what it did cost. A
 the reservation, which goes on counting as spent: nobody knows that it wasn't.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from isthmus.errors import BudgetExceeded, LedgerError, UsageError
 from isthmus.ledger.clock import Clock, checked_time, utc_now
 from isthmus.ledger.database import reading, writing
+from isthmus.ledger.journal import Journal
 from isthmus.ledger.money import checked_usd, show_usd
 from isthmus.ledger.records import (
     Caps,
@@ -57,22 +59,44 @@ class Ledger:
     def __init__(self, engine: Engine, *, now: Clock = utc_now) -> None:
         self._engine = engine
         self._now = now
+        self._journal = Journal(self.record)
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for what is kept beside it."""
+        return self._engine
 
     # ------------------------------------------------------------ questions
 
-    def record(self, row: QuestionRecord) -> int:
-        """Add a question's row and return its number; numbers grow and are never used twice.
+    def add(self, row: QuestionRecord) -> None:
+        """Have a question's row written within moments; `questions` and all sums wait for it.
+
+        It doesn't block: async code may call it as it is.
+        """
+        self._journal.add(row)
+
+    def record(self, rows: Sequence[QuestionRecord]) -> None:
+        """Write some questions' rows, all or none; their numbers grow and are never used twice.
 
         Raises:
-            LedgerError: The question is recorded already, or the database fails.
+            LedgerError: A question is recorded already, or the database fails.
             StorageError: The disk is full or can't be written.
         """
         with writing(self._engine) as connection:
             try:
-                added = insert(questions).returning(questions.c.seq)
-                return connection.scalars(added, msgspec.structs.asdict(row)).one()
+                connection.execute(insert(questions), [msgspec.structs.asdict(row) for row in rows])
             except IntegrityError as error:
-                raise LedgerError(f"question {row.id} can't be recorded: {error.orig}") from error
+                names = ", ".join(row.id for row in rows[:3])
+                raise LedgerError(f"question {names} can't be recorded: {error.orig}") from error
+
+    def close(self) -> None:
+        """Write the rows that are on their way.
+
+        Raises:
+            LedgerError: Some could not be written.
+            StorageError: The same, because of the disk.
+        """
+        self._journal.close()
 
     def questions(
         self, limit: int, *, since: datetime | None = None, target: Target | None = None
@@ -87,6 +111,7 @@ class Ledger:
         if limit < 1:
             raise UsageError(f"a limit of {limit} rows shows none", hint="--limit 20")
         since = checked_time(since or _BEGINNING, "since")
+        self._journal.flush()
         newest = select(*_FIELDS).where(questions.c.at >= since).limit(limit)
         newest = newest.order_by(questions.c.at.desc(), questions.c.seq.desc())
         if target is not None:
@@ -97,6 +122,7 @@ class Ledger:
     def summary(self, since: datetime | None = None) -> Summary:
         """What the questions come to, and the reservations whose end is unknown."""
         since = checked_time(since or _BEGINNING, "since")
+        self._journal.flush()
         recent = questions.c.at >= since
         pending = reservations.c.settled_usd.is_(None) & (reservations.c.reserved_at >= since)
         with reading(self._engine) as connection:
@@ -123,6 +149,8 @@ class Ledger:
             # The clock is read once the lock is held: a wait may cross midnight.
             now = checked_time(self._now(), "the clock")
             _refuse_past_caps(connection, amount, request.caps, now)
+            if request.key is not None:
+                _refuse_past_caps(connection, amount, request.key_caps, now, request.key)
             expires_at = now + timedelta(seconds=request.lifetime_s)
             values = {
                 "question_id": request.question_id,
@@ -167,20 +195,36 @@ class Ledger:
         """
         self.settle(reservation_id, Decimal(0))
 
-    def spent(self, period: Period, now: datetime | None = None) -> Decimal:
-        """Dollars spent or put aside in the UTC day or month of ``now``: what the caps compare."""
+    def spent(self, period: Period, now: datetime | None = None, *, key: str | None = None) -> Decimal:
+        """Dollars spent or put aside in the UTC day or month of ``now``: what the caps compare.
+
+        Args:
+            period: The day or the month.
+            now: A moment in it; by default this one.
+            key: Only by the API key of that name.
+        """
         moment = checked_time(now or self._now(), "now")
         with reading(self._engine) as connection:
-            return _spent(connection, period, moment)
+            return _spent(connection, period, moment, key)
+
+    def tokens_today(self, key: str) -> int:
+        """Tokens, of prompts and completions, that a key's questions of this UTC day took."""
+        start, _ = _bounds("day", self._now())
+        self._journal.flush()
+        taken = func.sum(questions.c.prompt_tokens + questions.c.completion_tokens)
+        with reading(self._engine) as connection:
+            found = select(taken).where(questions.c.at >= start, questions.c.key == key)
+            return int(connection.scalar(found) or 0)
 
 
 # ---------------------------------------------------------------- sums and caps
 
 
-def _spent(connection: Connection, period: Period, now: datetime) -> Decimal:
+def _spent(connection: Connection, period: Period, now: datetime, key: str | None = None) -> Decimal:
     start, end = _bounds(period, now)
     at = reservations.c.reserved_at
-    return _sum(connection, _COUNTED, (at >= start) & (at < end))
+    counted = (at >= start) & (at < end)
+    return _sum(connection, _COUNTED, counted if key is None else counted & (reservations.c.key == key))
 
 
 def _sum(connection: Connection, amounts: ColumnElement[Decimal], where: ColumnElement[bool]) -> Decimal:
@@ -196,18 +240,26 @@ def _bounds(period: Period, now: datetime) -> tuple[datetime, datetime]:
     return start, (start + timedelta(days=31)).replace(day=1)
 
 
-def _refuse_past_caps(connection: Connection, amount: Decimal, caps: Caps, now: datetime) -> None:
+def _refuse_past_caps(
+    connection: Connection, amount: Decimal, caps: Caps, now: datetime, key: str | None = None
+) -> None:
+    """Check one set of caps: those for everybody, or those of one key."""
     if caps.request_usd is not None and amount > caps.request_usd:
         raise BudgetExceeded(
             f"this could cost {show_usd(amount)}, and the cap on one request is {show_usd(caps.request_usd)}",
             hint=f"{_RAISE.format(cap='request_usd')}, or ask for fewer tokens",
         )
+    whose = "" if key is None else f" on key {key!r}"
     periods: tuple[tuple[Period, Decimal | None], ...] = (("day", caps.day_usd), ("month", caps.month_usd))
     for period, cap in periods:
-        if cap is not None and (spent := _spent(connection, period, now)) + amount > cap:
+        if cap is not None and (spent := _spent(connection, period, now, key)) + amount > cap:
             left = max(cap - spent, Decimal(0))
             raise BudgetExceeded(
-                f"this could cost {show_usd(amount)}, and of the {period}'s cap of {show_usd(cap)} "
+                f"this could cost {show_usd(amount)}, and of the {period}'s cap{whose} of {show_usd(cap)} "
                 f"{show_usd(spent)} is spent or reserved, which leaves {show_usd(left)}",
-                hint=_RAISE.format(cap=f"{period}_usd"),
+                hint=_RAISE.format(cap=f"{period}_usd") if key is None else _raise_key(key, period),
             )
+
+
+def _raise_key(key: str, period: Period) -> str:
+    return f"isthmus key limit {key} --usd-{period} DOLLARS"

@@ -94,6 +94,9 @@ class ReservationRequest(Struct, frozen=True, kw_only=True):
     amount_usd: Decimal
     """The worst case: all prompt tokens and the longest answer, at the price table."""
     caps: Caps = Caps()
+    """For all calls together."""
+    key_caps: Caps = Caps()
+    """For those of this key."""
     lifetime_s: float
     """How long the call may take; a reservation still open after it was left by a crash."""
 

@@ -1,4 +1,4 @@
-"""The ledger's tables: `questions`, `reservations`, `keys`.
+"""The ledger's tables: `questions`, `reservations`, `keys`, `responses` with `response_items`.
 
 Written for SQLite and PostgreSQL alike. Money is a whole number of nano-dollars (the column's name in the
 database says so) and a Decimal in Python; times are UTC in the database and aware in Python. What the
@@ -15,17 +15,19 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Float,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
 )
 
 from isthmus.ledger.money import from_nanos, to_nanos
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0003"
 """The newest revision in `migrations/versions`: what `open_database` expects to find."""
 
 
@@ -115,6 +117,7 @@ reservations = Table(
     # All that a cap's sum reads, so that it never visits the table itself.
     Index("reservations_sums", "reserved_at", "settled_usd", "reserved_usd"),
     Index("reservations_question", "question_id"),
+    Index("reservations_key", "key", "reserved_at"),
     sqlite_autoincrement=True,
 )
 """One row a hosted call, written before it leaves. No reference to `questions`: that row comes later."""
@@ -128,5 +131,36 @@ keys = Table(
     Column("scopes", JSON, nullable=False),
     Column("created", UtcTime, nullable=False),
     Column("revoked", UtcTime),
+    Column("rpm", BigInteger),
+    Column("tpm", BigInteger),
+    Column("tokens_day", BigInteger),
+    Column("day_nanousd", Usd, key="usd_day"),
+    Column("month_nanousd", Usd, key="usd_month"),
 )
-"""One row an API key of this server; a revoked one stays, because questions name it."""
+"""One row an API key of this server; a revoked one stays, because questions name it.
+
+Whoever changes a row adds one to SQLite's `user_version`, by which a server learns that it must look again.
+"""
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("key", String),
+    Column("created", UtcTime, nullable=False),
+    Column("previous_id", String),
+    Column("body", Text, nullable=False),
+    Column("input", JSON, nullable=False),
+    Column("output", JSON, nullable=False),
+    Index("responses_created", "created"),
+)
+"""One row a response that is kept for its caller, texts and all, until it is deleted or too old."""
+
+response_items = Table(
+    "response_items",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("response_id", ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True),
+    Index("response_items_response", "response_id"),
+)
+"""Which responses hold an item; it goes with them."""

@@ -14,7 +14,7 @@ from isthmus.generator import EventStream
 from isthmus.messages import GenerationRequest, ModelInfo
 from isthmus.settings import ProviderSettings, Secret, without_credentials
 from isthmus.transport.chat_client import ChatClient, UpstreamError
-from isthmus.wire.chat_request import Dialect, render_chat
+from isthmus.wire.chat_body import Dialect, render_chat
 
 
 class HostedProvider:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import anyio
-import anyio.to_thread
 import msgspec
 from msgspec import Struct
 
@@ -27,9 +26,10 @@ from isthmus.handoff.policy import (
     Step,
     conduct,
 )
-from isthmus.ledger import Ledger, Source
+from isthmus.ledger import Caps, Ledger, Source
 from isthmus.messages import Decision, Event, GenerationRequest, HandoffMode, Route
 from isthmus.runtime.held import HeldStream
+from isthmus.runtime.observing import Observer
 from isthmus.runtime.row import Row
 
 Consenter: TypeAlias = Callable[[Outgoing, Decision], Awaitable[bool]]
@@ -42,6 +42,8 @@ class Ask(Struct, frozen=True):
     request: GenerationRequest
     source: Source
     key: str | None = None
+    key_caps: Caps = Caps()
+    """What hosted calls with that key may cost."""
     handoff: HandoffMode | None = None
     """The mode that the request itself asks for; it counts where it is stricter."""
     careful: bool = False
@@ -56,6 +58,7 @@ class Runtime:
         rules: What the person has decided.
         hosted: The hosted model, where one is configured.
         ledger: Where a row is written for each question; None for questions that another process records.
+        observer: Who is told of each answer once it has ended.
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class Runtime:
         *,
         hosted: HostedModel | None = None,
         ledger: Ledger | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.home = home
         self.rules = rules
         self.hosted = hosted
         self.ledger = ledger
+        self.observer = observer
 
     async def answer(self, ask: Ask, consent: Consenter | None = None) -> EventStream:
         """Yield a `Route`, then the answer. Closing the iterator stops whatever works on it.
@@ -94,9 +99,11 @@ class Runtime:
         finally:
             with anyio.CancelScope(shield=True):
                 await journey.close()
+                record = row.record(self.home.model.name)
+                if self.observer is not None:
+                    self.observer.finished(row.answered(record))
                 if self.ledger is not None:
-                    record = row.record(self.home.model.name)
-                    await anyio.to_thread.run_sync(self.ledger.record, record)
+                    self.ledger.add(record)
 
     async def close(self) -> None:
         """Free both models."""
@@ -164,7 +171,8 @@ class _Journey:
         """The local answer's stream, begun on first use."""
         if self._local is None:
             request = self._ask.request
-            if self._judged and request.top_logprobs is None:
+            # Where tools are offered, log-probabilities would cost the model's own way to call them.
+            if self._judged and request.top_logprobs is None and not request.tools:
                 request = msgspec.structs.replace(request, top_logprobs=0)
             self._local = HeldStream(lambda: self._home.stream(request))
         return self._local
@@ -181,7 +189,7 @@ class _Journey:
             outgoing = self._hosted.prepare(self._ask.request)
         except HandoffRefused as error:
             return Failed(error)
-        call = self._hosted.call(outgoing, self._row.id, self._ask.key)
+        call = self._hosted.call(outgoing, self._row.id, self._ask.key, self._ask.key_caps)
         self._row.call = call
         self._away = HeldStream(call.stream)
         if not await self._away.begin():
@@ -203,7 +211,11 @@ def _question(ask: Ask, home: Generator) -> Question:
     elif not model.tools and ask.request.tools:
         lacks = "tools"
     return Question(
-        text=said[-1] if said else "", careful=ask.careful, lacks=lacks, several=ask.request.n > 1
+        text=said[-1] if said else "",
+        careful=ask.careful,
+        lacks=lacks,
+        several=ask.request.n > 1,
+        raw=ask.request.raw is not None,
     )
 
 

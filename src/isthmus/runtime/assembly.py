@@ -1,19 +1,19 @@
 """From settings to what a `Runtime` needs: which local models, which hosted one, which rules."""
 
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TypedDict
 
 import anyio.to_thread
 from msgspec import Struct
 
 from isthmus.configuration import Configuration
-from isthmus.engines.builds import EngineBuild, chosen
+from isthmus.engines.builds import EngineBuild, chosen, driven_by
 from isthmus.engines.loader import WorkerLoader
 from isthmus.engines.pool import open_pool
 from isthmus.engines.resident import Weights
-from isthmus.fit import Budget, budget_of
+from isthmus.fit import Budget, budget_of, weights_room
 from isthmus.generator import Generator
 from isthmus.handoff.hosted import HostedModel
 from isthmus.handoff.policy import Rules
@@ -88,7 +88,8 @@ async def have_weights(ref: ModelRef, configuration: Configuration, talk: Talk) 
     )
     if ref.kind == "source":
         _, budget = await _loader(settings)
-        return await pull_reference(ref.value, store, fits=partial(_may_fit, budget), **terms)
+        room = weights_room(budget)
+        return await pull_reference(ref.value, store, fits=lambda size: size <= room, **terms)
     entry = find(ref.value)
     return store.require(ref) if entry is None else await pull(entry, store, **terms)
 
@@ -123,8 +124,9 @@ async def _loader(settings: Settings) -> tuple[WorkerLoader, Budget]:
 
 
 def _measure_budget(settings: Settings, build: EngineBuild) -> Budget:
-    """What can be had now; GPUs count, and are asked, only where the build has a use for them."""
-    gpus = survey(settings.home_path).gpus if build.device else ()
+    """What can be had now; GPUs, whose drivers take their time, are asked only where some may be of use."""
+    asked = build.device is not None or sys.platform == "darwin"
+    gpus = driven_by(build, survey(settings.home_path).gpus) if asked else ()
     return budget_of(settings.engine, memory(), gpus)
 
 
@@ -136,8 +138,3 @@ class _Terms(TypedDict):
     hf_token: Secret | None
     on_progress: Callable[[Progress], None]
     on_notice: Callable[[Notice], None]
-
-
-def _may_fit(budget: Budget, size_bytes: int) -> bool:
-    """Whether weights leave a fifth of the memory for the context; which of several to take depends on it."""
-    return size_bytes <= budget.total_bytes * 4 // 5

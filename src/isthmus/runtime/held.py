@@ -24,6 +24,7 @@ class HeldStream:
         self._start = start
         self._stream = start()
         self._events: list[Event] = []
+        self._scored = 0  # tokens whose log-probabilities have come
         self._retries = _RETRIES
         self._whole = False
         self.error: IsthmusError | None = None
@@ -37,7 +38,7 @@ class HeldStream:
     async def hold(self, tokens: int | None) -> bool:
         """Read ``tokens`` scored tokens, or all of the answer if None; whether it went well."""
         goal = math.inf if tokens is None else tokens
-        await self._fill(lambda: self._scored() >= goal)
+        await self._fill(lambda: self._scored >= goal)
         return self.error is None
 
     def draft(self) -> Draft:
@@ -54,9 +55,6 @@ class HeldStream:
         """Stop the work behind the stream."""
         await self._stream.aclose()
 
-    def _scored(self) -> int:
-        return sum(len(event.tokens) for event in self._events if isinstance(event, TokenScores))
-
     async def _fill(self, enough: Callable[[], bool]) -> None:
         while not (enough() or self._whole or self.error):
             try:
@@ -69,6 +67,8 @@ class HeldStream:
                 self.error = error
             else:
                 self._events.append(event)
+                if isinstance(event, TokenScores):
+                    self._scored += len(event.tokens)
                 self._whole = isinstance(event, Finish) and event.usage is not None
 
     def _restart(self, error: WorkerDied) -> None:
@@ -78,4 +78,5 @@ class HeldStream:
             return
         self._retries -= 1
         self._events.clear()
+        self._scored = 0
         self._stream = self._start()

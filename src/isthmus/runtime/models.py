@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from isthmus.configuration import Configuration
 from isthmus.engines.pool import Pool
+from isthmus.engines.pooled import PooledEmbedder, PooledTokenizer
 from isthmus.engines.resident import Weights
 from isthmus.engines.runner import RunnerEngine
 from isthmus.errors import IsthmusError, RequestError, SettingsError, UnknownModel
-from isthmus.generator import Generator
+from isthmus.generator import Embedder, Generator, Tokenizer
 from isthmus.naming import ModelRef, parse_model
 from isthmus.runtime.runners import open_runner
 from isthmus.store import Store, StoredModel, find, pulled
@@ -40,13 +41,16 @@ class Models:
     Args:
         configuration: The settings, with the runners and the model that answers where none is named.
         pool: Where the models of the store are loaded.
+
+    Attributes:
+        store: Those that are on this machine.
     """
 
     def __init__(self, configuration: Configuration, pool: Pool) -> None:
         settings = configuration.settings
         self.pool = pool
-        self._configuration = configuration
-        self._store = Store(settings.home_path)
+        self.configuration = configuration
+        self.store = Store(settings.home_path)
         self._default = parse_model(settings.model, settings.runners)
         self._runners: dict[ModelRef, RunnerEngine] = {}
         self.default = self._name_of(self._default)
@@ -56,6 +60,11 @@ class Models:
     def reference(self) -> str:
         """The same model as it is understood from any folder."""
         return self._default.anywhere
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether that model is a runner's, which loads it itself."""
+        return self._default.kind == "runner"
 
     def home(self, name: str | None = None, *, key: str | None = None) -> Generator:
         """The generator of a model.
@@ -70,6 +79,38 @@ class Models:
         """
         ref = self._named(name)
         return self._runner(ref) if ref.kind == "runner" else self.pool.model(self._weights(ref), key=key)
+
+    def tokenizer(self, name: str | None = None, *, key: str | None = None) -> Tokenizer:
+        """How a model cuts text into tokens.
+
+        Args:
+            name: As `home`'s.
+            key: The caller's API key's name.
+
+        Raises:
+            UnknownModel: It isn't here.
+            ModelError: Its entry in the store is damaged.
+        """
+        ref = self._named(name)
+        if ref.kind == "runner":
+            return self._runner(ref).tokenizer
+        return PooledTokenizer(self.pool, self._weights(ref), key)
+
+    def embedder(self, name: str | None = None, *, key: str | None = None) -> Embedder:
+        """A model that turns texts into vectors.
+
+        Args:
+            name: As `home`'s.
+            key: The caller's API key's name.
+
+        Raises:
+            UnknownModel: It isn't here.
+            ModelError: Its entry in the store is damaged.
+        """
+        ref = self._named(name)
+        if ref.kind == "runner":
+            return self._runner(ref).embedder
+        return PooledEmbedder(self.pool, self._weights(ref), key)
 
     def weights(self, name: str | None = None) -> Weights:
         """What the pool knows a model by.
@@ -89,14 +130,16 @@ class Models:
         """All models that a question may name: the default one first, then by name."""
         here = [
             KnownModel(model.name, model.digest, model.total_bytes, model.added)
-            for model in await anyio.to_thread.run_sync(self._store.models)
+            for model in await anyio.to_thread.run_sync(self.store.models)
         ]
-        runners = self._configuration.settings.runners.items()
+        runners = self.configuration.settings.runners.items()
         here += [KnownModel(f"{name}/{runner.model}") for name, runner in runners if runner.model]
         default = str(self._default) if self._default.kind == "runner" else self.default
         if default not in {each.name for each in here}:
             here.append(KnownModel(default))
-        loaded = {(each.name, each.digest): each for each in self.pool.status() if each.state == "loaded"}
+        # One that is loaded both to answer and for embedding is known by its answers.
+        statuses = sorted(self.pool.status(), key=lambda each: not each.embeds)
+        loaded = {(each.name, each.digest): each for each in statuses if each.state == "loaded"}
         known = [
             msgspec.structs.replace(each, loaded=True, context_length=status.context_length)
             if (status := loaded.get((each.name, each.digest)))
@@ -113,7 +156,7 @@ class Models:
     def _name_of(self, ref: ModelRef) -> str:
         if ref.kind == "path":
             return ref.path.name
-        if ref.kind == "source" and (stored := resolve(self._store, ref)):
+        if ref.kind == "source" and (stored := resolve(self.store, ref)):
             return stored.name
         return ref.model or ref.value
 
@@ -121,7 +164,7 @@ class Models:
         if name is None or name in ANY or name == self.default:
             return self._default
         try:
-            ref = parse_model(name, self._configuration.settings.runners)
+            ref = parse_model(name, self.configuration.settings.runners)
         except UnknownModel as error:
             raise _of_request(error) from error
         if ref.kind != "path" or ref.anywhere == self.reference:
@@ -136,10 +179,10 @@ class Models:
         if ref.kind == "path":
             return ref.path
         try:
-            if stored := resolve(self._store, ref):
+            if stored := resolve(self.store, ref):
                 return stored
             if ref.kind == "name":
-                return self._store.require(ref)
+                return self.store.require(ref)
         except IsthmusError as error:
             raise _of_request(error) from error
         raise UnknownModel(f"{ref} hasn't been fetched yet", hint=f"isthmus pull {ref}", param="model")
@@ -147,7 +190,7 @@ class Models:
     def _runner(self, ref: ModelRef) -> RunnerEngine:
         if ref not in self._runners:
             try:
-                self._runners[ref] = open_runner(ref, self._configuration)
+                self._runners[ref] = open_runner(ref, self.configuration)
             except SettingsError as error:
                 raise UnknownModel(error.message, hint=error.hint, param="model") from error
         return self._runners[ref]

@@ -15,6 +15,7 @@ from isthmus.messages import (
     Decision,
     Event,
     Finish,
+    FinishReason,
     GenerationRequest,
     HandoffMode,
     ReasoningDelta,
@@ -25,6 +26,7 @@ from isthmus.messages import (
     ToolCallDelta,
     Usage,
 )
+from isthmus.runtime.observing import Answered
 
 
 class Row:
@@ -48,6 +50,8 @@ class Row:
         self._answer: list[str] = []
         self._outcome: Outcome = "cancelled"
         self._error: IsthmusError | None = None
+        self._finish_reasons: list[FinishReason] = []
+        self._timings: Timings | None = None
 
     def pass_on(self, event: Event) -> Event | None:
         """Take note of an event; the event as the person gets it, or None if it isn't for them."""
@@ -70,8 +74,10 @@ class Row:
     def _finished(self, finish: Finish) -> Finish:
         """The finish with the times as the person saw them beside the engine's own."""
         self._usage = finish.usage or self._usage
-        engine = finish.timings or Timings()
-        timings = Timings(self._first_s, self._elapsed(), engine.prompt_s, engine.tokens_per_s)
+        self._finish_reasons.append(finish.reason)
+        self._timings = timings = msgspec.structs.replace(
+            finish.timings or Timings(), first_token_s=self._first_s, total_s=self._elapsed()
+        )
         return msgspec.structs.replace(finish, timings=timings)
 
     def complete(self) -> None:
@@ -118,6 +124,10 @@ class Row:
             sent_bytes=len(left.body) if left else 0,
             evidence=msgspec.to_builtins(decision.evidence),
         )
+
+    def answered(self, record: QuestionRecord) -> Answered:
+        """What observers are told."""
+        return Answered(record, self._request, tuple(self._finish_reasons), self._timings, self._answer)
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._began

@@ -5,18 +5,23 @@ that `whole` gathers or the events that `streamed` passes to its renderer.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
+import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 
+from isthmus.errors import DeadlinePassed, RequestError
 from isthmus.generator import EventStream
+from isthmus.ledger import Caps
 from isthmus.messages import Event, Notice, Route
 from isthmus.runtime.answer import Ask
+from isthmus.server.exchange import exchange_of
 from isthmus.server.state import served
 from isthmus.server.streaming import EventStreamResponse, unless_gone
+from isthmus.wire.attribution import without_attribution
 from isthmus.wire.call import Call
 from isthmus.wire.gathered import Completion
 
@@ -29,12 +34,66 @@ def begin(request: Request, call: Call) -> EventStream:
 
     Raises:
         UnknownModel: There is no such model.
+        RequestError: It holds more messages than the settings allow.
     """
     service = served(request)
     own = bool(request.state.own) and INTERNAL in request.headers
-    runtime = service.bare(call.model) if own else service.runtime(call.model, request.state.key)
-    ask = Ask(call.request, "api", key=request.state.key, handoff=call.handoff, careful=not call.stream)
-    return runtime.answer(ask)
+    exchange = exchange_of(request)
+    if (count := len(call.request.messages)) > service.settings.max_messages:
+        raise RequestError(
+            f"{count} messages are more than the {service.settings.max_messages} that one request may hold",
+            hint="raise server.max_messages",
+            param="messages",
+        )
+    if own:
+        runtime = service.bare(call.model, exchange)
+    else:
+        runtime = service.runtime(call.model, request.state.key, exchange)
+    messages = without_attribution(call.request.messages)
+    asked = msgspec.structs.replace(call.request, messages=messages)
+    ask = Ask(
+        asked,
+        "api",
+        key=request.state.key,
+        key_caps=exchange.key.caps if exchange.key else Caps(),
+        handoff=call.handoff,
+        careful=not call.stream,
+    )
+    timeout_s = service.settings.request_timeout_s
+    events = runtime.answer(ask)
+    return within(events, timeout_s) if timeout_s else events
+
+
+async def within(events: EventStream, timeout_s: float) -> EventStream:
+    """An answer that must be whole within a time.
+
+    Raises:
+        DeadlinePassed: It isn't.
+    """
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    async with aclosing(events):
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    event = await anext(events)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise DeadlinePassed(
+                    f"the answer was not whole after {timeout_s:g} s", hint="raise server.request_timeout_s"
+                ) from error
+            yield event
+
+
+class Gatherer(Protocol):
+    """What makes a whole answer of its events."""
+
+    def add(self, event: Event, /) -> None:
+        """Take one event."""
+        ...
+
+
+G = TypeVar("G", bound=Gatherer)
 
 
 async def whole(request: Request, events: EventStream) -> Completion:
@@ -43,13 +102,17 @@ async def whole(request: Request, events: EventStream) -> Completion:
     Raises:
         ClientGone: It did.
     """
+    return await gathered(request, events, Completion())
 
-    async def gather() -> Completion:
-        completion = Completion()
+
+async def gathered(request: Request, events: EventStream, gatherer: G) -> G:
+    """The same, gathered by an API's own gatherer."""
+
+    async def gather() -> G:
         async with aclosing(events):
             async for event in events:
-                completion.add(event)
-        return completion
+                gatherer.add(event)
+        return gatherer
 
     return await unless_gone(request, gather)
 
@@ -74,7 +137,13 @@ raises an `IsthmusError`.
 
 
 async def streamed(
-    request: Request, call: Call, events: EventStream, render: Renderer, *, ping: bytes
+    request: Request,
+    call: Call,
+    events: EventStream,
+    render: Renderer,
+    *,
+    ping: bytes,
+    media_type: str = "text/event-stream",
 ) -> EventStreamResponse:
     """The response that streams an answer.
 
@@ -88,6 +157,7 @@ async def streamed(
         events: The answer.
         render: Turns it into pieces.
         ping: The piece that says nothing.
+        media_type: Of streams that aren't server-sent events.
 
     Raises:
         ClientGone: The client hung up.
@@ -102,7 +172,8 @@ async def streamed(
         await _abandon(opening, events)
         raise
     pieces = _closing(render(opening), opening, events)
-    return EventStreamResponse(pieces, headers(route, call), ping=ping, quiet_s=quiet_s)
+    said = headers(route, call)
+    return EventStreamResponse(pieces, said, ping=ping, quiet_s=quiet_s, media_type=media_type)
 
 
 def headers(route: Route | None, call: Call) -> dict[str, str]:
@@ -111,10 +182,15 @@ def headers(route: Route | None, call: Call) -> dict[str, str]:
     if route is not None:
         said["x-isthmus-route"] = route.decision.target
         said["x-isthmus-reason"] = route.decision.reason
-    if call.ignored:
-        names = ", ".join(call.ignored)[:1000]
-        said["x-isthmus-ignored-parameters"] = names.encode("ascii", "backslashreplace").decode()
-    return said
+    return said | ignoring(call.ignored)
+
+
+def ignoring(parameters: Sequence[str]) -> dict[str, str]:
+    """The header that lists parameters which had no effect, where there are some."""
+    if not parameters:
+        return {}
+    names = ", ".join(parameters)[:1000]
+    return {"x-isthmus-ignored-parameters": names.encode("unicode_escape").decode()}
 
 
 async def _beginning(events: EventStream) -> Beginning:

@@ -14,11 +14,21 @@ from isthmus.messages import Finish
 from isthmus.server.answering import Opening, begin, headers, streamed, whole
 from isthmus.server.body import read_body
 from isthmus.server.failures import error_body
+from isthmus.server.operation import Operation
 from isthmus.wire import sse
-from isthmus.wire.chat_request import ChatCall, parse_chat
+from isthmus.wire.chat_answer import ChatChunk, ChatCompletion
+from isthmus.wire.chat_request import REQUEST, ChatCall, parse_chat
 from isthmus.wire.chat_writer import ChunkWriter, render_completion
 
 
+@Operation(
+    "Answer a conversation",
+    tag="OpenAI",
+    body=REQUEST,
+    example={"messages": [{"role": "user", "content": "Why is the sky blue?"}], "stream": True},
+    answer=ChatCompletion,
+    pieces=ChatChunk,
+)
 async def chat_completions(request: Request) -> Response:
     """Answer a conversation, streamed or whole."""
     call = parse_chat(await read_body(request))

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from starlette.responses import Response
 
-from isthmus.errors import Busy, IsthmusError, RequestError
+from isthmus.errors import Busy, ContextLengthExceeded, IsthmusError, RateLimited, RequestError, UnknownModel
 
 Shape: TypeAlias = Literal["openai", "anthropic", "ollama"]
 
@@ -45,6 +45,8 @@ def error_body(error: IsthmusError, shape: Shape = "openai") -> bytes:
             return msgspec.json.encode({"type": "error", "error": _anthropic_error(error)})
         case "ollama":
             text = error.message if error.hint is None else f"{error.message} (try: {error.hint})"
+            if isinstance(error, UnknownModel):
+                text = f"model not found: {text}"  # words that its clients look for, to pull the model then
             return msgspec.json.encode({"error": text})
 
 
@@ -63,11 +65,20 @@ def openai_error(error: IsthmusError) -> dict[str, Any]:
 def _anthropic_error(error: IsthmusError) -> dict[str, Any]:
     fallback = "invalid_request_error" if error.http_status < 500 else "api_error"
     kind = _ANTHROPIC_TYPES.get(error.http_status, fallback)
-    return {"type": kind, "message": error.message, "code": error.code, "hint": error.hint}
+    message = error.message
+    if isinstance(error, ContextLengthExceeded):
+        # The words by which coding agents know that they have to shorten a conversation.
+        message = f"prompt is too long: {message}"
+    return {"type": kind, "message": message, "code": error.code, "hint": error.hint}
 
 
 def error_response(
-    error: IsthmusError, path: str, headers: Mapping[str, str] | None = None, *, status: int | None = None
+    error: IsthmusError,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    status: int | None = None,
+    shape: Shape | None = None,
 ) -> Response:
     """The response for an error that came before anything was sent.
 
@@ -76,13 +87,16 @@ def error_response(
         path: Where it was asked, which tells the shape.
         headers: More of them.
         status: In place of the error's own.
+        shape: In place of the path's own.
     """
     status = error.http_status if status is None else status
-    if isinstance(error, Busy):
+    if isinstance(error, Busy | RateLimited):
         headers = {**(headers or {}), "Retry-After": str(error.retry_after_s)}
-        if path.startswith("/v1/responses"):
+        if path.startswith("/v1/responses") and isinstance(error, Busy):
             status = 503  # Codex tries again after a 503, and gives up at a 429
-    body = error_body(error, shape_of(path))
+    if status in (408, 413):
+        headers = {**(headers or {}), "Connection": "close"}  # what is left of the body is not waited for
+    body = error_body(error, shape or shape_of(path))
     return Response(body, status_code=status, media_type="application/json", headers=headers)
 
 

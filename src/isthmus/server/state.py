@@ -3,13 +3,19 @@
 import time
 from typing import cast
 
+import anyio
 from starlette.requests import Request
 
 from isthmus.handoff.hosted import HostedModel
 from isthmus.handoff.policy import Rules
-from isthmus.ledger import Ledger
+from isthmus.ledger import Ledger, Responses
 from isthmus.runtime.answer import Runtime
 from isthmus.runtime.models import Models
+from isthmus.runtime.observing import Observer
+from isthmus.server.background import Background
+from isthmus.settings import ServerSettings
+
+_USUAL = ServerSettings()
 
 
 class Served:
@@ -22,6 +28,13 @@ class Served:
         hosted: The hosted model, where one is configured.
         max_body_bytes: The largest request body that is read.
         ping_s: How long a stream may be silent before a ping is sent.
+        settings: The other limits and times of the server.
+
+    Attributes:
+        responses: Those of the Responses API that are kept.
+        background: Those that are made without their client.
+        in_flight: How many requests are being answered.
+        draining: Whether the server is about to stop, so that nobody new is let in.
     """
 
     def __init__(
@@ -33,31 +46,59 @@ class Served:
         hosted: HostedModel | None = None,
         max_body_bytes: int,
         ping_s: float = 10.0,
+        settings: ServerSettings = _USUAL,
     ) -> None:
         self.models = models
         self.ping_s = ping_s
         self.max_body_bytes = max_body_bytes
+        self.settings = settings
+        self.responses = Responses(ledger.engine, days=settings.responses_days)
+        self.background = Background()
+        self.in_flight = 0
+        self.draining = False
+        self._empty = anyio.Event()
         self.since = int(time.time())
         self._rules = rules
-        self._ledger = ledger
+        self.ledger = ledger
         self._hosted = hosted
 
-    def runtime(self, model: str | None, key: str | None) -> Runtime:
+    def drain(self) -> None:
+        """Let nobody new in, and send those away who wait for a model."""
+        self.draining = True
+        self.models.pool.drain()
+        if not self.in_flight:
+            self._empty.set()
+
+    async def emptied(self) -> None:
+        """Wait, once it is drained, until nothing is in flight."""
+        await self._empty.wait()
+
+    def enter(self) -> None:
+        """A request begins."""
+        self.in_flight += 1
+
+    def leave(self) -> None:
+        """A request has ended."""
+        self.in_flight -= 1
+        if self.draining and not self.in_flight:
+            self._empty.set()
+
+    def runtime(self, model: str | None, key: str | None, observer: Observer | None = None) -> Runtime:
         """What answers a request that names ``model``, sent with the key of that name.
 
         Raises:
             UnknownModel: There is no such model.
         """
         home = self.models.home(model, key=key)
-        return Runtime(home, self._rules, hosted=self._hosted, ledger=self._ledger)
+        return Runtime(home, self._rules, hosted=self._hosted, ledger=self.ledger, observer=observer)
 
-    def bare(self, model: str | None) -> Runtime:
+    def bare(self, model: str | None, observer: Observer | None = None) -> Runtime:
         """The model alone, without hand-off or ledger, for a caller that brings its own.
 
         Raises:
             UnknownModel: There is no such model.
         """
-        return Runtime(self.models.home(model), Rules())
+        return Runtime(self.models.home(model), Rules(), observer=observer)
 
 
 def served(request: Request) -> Served:

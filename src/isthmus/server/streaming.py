@@ -1,5 +1,6 @@
 """Answers that come in pieces, and clients that go away."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -10,37 +11,36 @@ from starlette.types import Receive, Scope, Send
 
 T = TypeVar("T")
 
+_UNWATCHED_S = 0.05
+"""For so long nobody looks whether the client is still there: to watch costs more than a quick answer."""
+
 
 class ClientGone(Exception):
     """The client hung up; there is nobody to tell."""
 
 
 async def unless_gone(request: Request, work: Callable[[], Awaitable[T]]) -> T:
-    """Do the work, but stop it as soon as the client hangs up: a slot is not kept busy for nobody.
+    """Do the work, but stop it soon after the client hangs up: a slot is not kept busy for nobody.
 
     Raises:
         ClientGone: It did hang up.
     """
-    result: list[T] = []
-    failure: list[Exception] = []
-
-    async def do(scope: anyio.CancelScope) -> None:
-        # Errors are carried out by hand: a task group would wrap them.
-        try:
-            result.append(await work())
-        except Exception as error:  # noqa: BLE001 - raised again below
-            failure.append(error)
-        scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(do, group.cancel_scope)
-        await _hung_up(request.receive)
-        group.cancel_scope.cancel()
-    if failure:
-        raise failure[0]
-    if not result:
-        raise ClientGone
-    return result[0]
+    doing = asyncio.ensure_future(work())
+    try:
+        await asyncio.wait((doing,), timeout=_UNWATCHED_S)
+        if not doing.done():
+            watching = asyncio.ensure_future(_hung_up(request.receive))
+            try:
+                await asyncio.wait((doing, watching), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                watching.cancel()
+        if not doing.done():
+            raise ClientGone
+        return doing.result()
+    finally:
+        if not doing.done():
+            doing.cancel()
+            await asyncio.gather(doing, return_exceptions=True)
 
 
 class EventStreamResponse(Response):

@@ -9,6 +9,7 @@ from isthmus.store.gguf import (
     parse_headers,
     read_header,
     read_headers,
+    read_metadata,
 )
 from isthmus.store.hashing import HashedFile, hash_open_file, reporter
 from isthmus.store.manifest import Blob, FileProof, StoredModel, blob_path
@@ -37,6 +38,7 @@ __all__ = [
     "pulled",
     "read_header",
     "read_headers",
+    "read_metadata",
     "reporter",
     "whole_model",
 ]

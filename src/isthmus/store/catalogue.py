@@ -147,9 +147,10 @@ CATALOGUE: tuple[CatalogueEntry, ...] = _load(Path(__file__).with_name("catalogu
 def find(name: str) -> CatalogueEntry | None:
     """The catalogue's entry of that name or alias, as `isthmus.naming` compares names.
 
-    A variant goes by the model's name with its quantization behind it.
+    A variant goes by the model's name with its quantization behind it; a name without a tag is the same as
+    one with the tag "latest".
     """
-    name = name.lower()
+    name = name.lower().removesuffix(":latest")
     for entry in CATALOGUE:
         if name == entry.name or name in entry.aliases:
             return entry

@@ -36,12 +36,31 @@ __all__ = [
     "parse_headers",
     "read_header",
     "read_headers",
+    "read_metadata",
     "split_siblings",
 ]
 
 MAX_KEYS = 1 << 16
 MAX_TENSORS = 1 << 16
 MAX_DIMENSIONS = 4
+
+_POOLINGS = ("none", "mean", "cls", "last", "rank")
+"""llama.cpp's ``llama_pooling_type``, from 0."""
+_ENCODERS = frozenset(
+    {
+        "bert",
+        "eurobert",
+        "gemma-embedding",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "t5encoder",
+    }
+)
+"""Architectures that read a text, and can't continue it."""
 
 
 class GgufHeader(Struct, frozen=True):
@@ -50,6 +69,8 @@ class GgufHeader(Struct, frozen=True):
     ``context_length`` is in tokens, as trained; ``quantization`` is the field's name for the mixture of
     number formats (Q4_K_M), None where the file doesn't say; ``parameter_count`` counts the elements of all
     tensors; ``required_bytes`` is the smallest size of a file that holds every tensor (of all files).
+    ``pooling`` is how a text's vector is made of its tokens', of models that were trained for it: mean, cls,
+    last, or rank for a score in place of a vector.
     """
 
     version: int
@@ -62,6 +83,12 @@ class GgufHeader(Struct, frozen=True):
     has_chat_template: bool
     required_bytes: int
     shape: ModelShape
+    pooling: str | None = None
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it turns texts into vectors, or scores, and can't answer."""
+        return self.architecture in _ENCODERS or self.pooling not in (None, "none")
 
 
 class _Piece(Struct, frozen=True):
@@ -150,6 +177,20 @@ def parse_headers(files: Sequence[FileIO], paths: Sequence[Path]) -> GgufHeader:
             the pieces of one model, in their order.
     """
     return _joined([_read_piece(file, path) for file, path in zip(files, paths, strict=True)])
+
+
+def read_metadata(path: Path) -> dict[str, Value]:
+    """The keys of the file at ``path`` with their values, as far as they are kept.
+
+    Of a split model, the first file has them.
+
+    Raises:
+        UnknownModel: There is no such file.
+        InvalidWeights: It is not a GGUF, of an unsupported kind, damaged or cut short.
+        ModelError: It can't be read.
+    """
+    with open_weights(path) as file:
+        return _read_piece(file, path).metadata
 
 
 _SPLIT_NAME = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
@@ -291,6 +332,7 @@ def _joined(pieces: list[_Piece]) -> GgufHeader:
         has_chat_template="tokenizer.chat_template" in metadata,
         required_bytes=sum(piece.required_bytes for piece in pieces),
         shape=shape_of(metadata, tensors, first.path),
+        pooling=dict(enumerate(_POOLINGS)).get(whole(metadata, f"{architecture}.pooling_type", default=-1)),
     )
 
 

@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from isthmus.errors import DigestMismatch, ModelError, UnknownModel
 from isthmus.messages import Progress
 from isthmus.naming import ModelRef, closest
@@ -177,6 +179,30 @@ class Store:
         with exclusive(self.lock), suppress(FileNotFoundError):
             if FileProof.of(blob_path(self.home, hashed.digest).stat()) == hashed.proof:
                 self._renew_proofs({hashed.digest: hashed.proof})
+
+    def copy(self, name: str, new_name: str) -> StoredModel:
+        """Give a model one more name. A name that had other weights now has these.
+
+        Raises:
+            UsageError: ``new_name`` can't be a model's name.
+            UnknownModel: Nothing is here by the old name.
+            DigestMismatch: The catalogue knows other weights by the new name.
+            ModelError: The old name's manifest is damaged.
+            StorageError: The store can't be written.
+        """
+        new_name = checked_name(new_name)
+        with exclusive(self.lock):
+            model = self.require(ModelRef("name", checked_name(name)))
+            entry = catalogue.find(new_name)
+            if entry is not None and entry.digest not in (None, model.digest):
+                raise DigestMismatch(
+                    f"{model.name} doesn't hold the weights that the catalogue knows as {new_name}",
+                    hint=f"isthmus pull {new_name}",
+                )
+            copied = msgspec.structs.replace(model, name=new_name, added=datetime.now(UTC))
+            self.manifests.write(copied)
+            self._collect()
+        return copied
 
     def remove(self, name: str) -> None:
         """Forget a name, and the weights that no other name has.

@@ -71,6 +71,7 @@ class ChatClient:
             proxy would carry a question off the machine.
         reuse: Whether connections are kept for the next call. Our own worker closes them when it likes, so
             that a call may find its connection gone, and on loopback a new one costs next to nothing.
+        usage_each: Whether each choice comes with a usage of its own, as our own worker's do.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class ChatClient:
         headers: Mapping[str, str] | None = None,
         proxies: bool = False,
         reuse: bool = True,
+        usage_each: bool = False,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
@@ -93,18 +95,21 @@ class ChatClient:
         self._stall_timeout_s = stall_timeout_s
         self._proxy = _proxy_for(self._base_url) if proxies else None
         self._reuse = reuse
+        self._usage_each = usage_each
         self._session: aiohttp.ClientSession | None = None
 
-    async def stream(self, body: bytes, choices: int = 1) -> EventStream:
+    async def stream(
+        self, body: bytes, choices: int = 1, *, path: str = "/chat/completions"
+    ) -> EventStream:
         """Send ``body`` and yield the events of the answer; closing the iterator hangs up at once.
 
         Raises:
             UpstreamError: See there. Events may have come before.
         """
-        reader, events = ChunkReader(choices), EventReader()
+        reader, events = ChunkReader(choices, usage_each=self._usage_each), EventReader()
         begin_by = asyncio.get_running_loop().time() + self._first_byte_timeout_s
         with _translated(self._key):
-            async with await self._post("/chat/completions", body, begin_by) as response:
+            async with await self._post(path, body, begin_by) as response:
                 if response.status != 200 or response.content_type in _WHOLE_BODIES:
                     raise await _refusal(response, self._key)
                 piece = await self._first_piece(response, begin_by)

@@ -5,6 +5,13 @@ from msgspec import Struct
 from isthmus.messages import GenerationRequest, HandoffMode
 
 
+class Extension(Struct, forbid_unknown_fields=True):
+    """Our own ``isthmus`` parameter, which every API takes."""
+
+    handoff: HandoffMode | None = None
+    """The hand-off mode that the request asks for; it counts where it is stricter than the settings'."""
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """A parsed request of any API that answers conversations."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from isthmus.messages import (
     Event,
@@ -40,15 +40,11 @@ class _Delta(Struct):
     tool_calls: list[_ToolCallChunk] | None = None
 
 
-class _TopLogprob(Struct):
-    token: str
-    logprob: float
-
-
 class _Logprob(Struct):
     token: str
     logprob: float
-    top_logprobs: list[_TopLogprob] | None = None
+    bytes: msgspec.Raw = msgspec.Raw(b"null")
+    top_logprobs: "list[_Logprob] | None" = None
 
 
 class _Logprobs(Struct):
@@ -58,8 +54,10 @@ class _Logprobs(Struct):
 class _Choice(Struct):
     index: int = 0
     delta: _Delta | None = None
+    text: str | None = None  # of completions without a template
     logprobs: _Logprobs | None = None
     finish_reason: str | None = None
+    stop_reason: str | int | None = None  # vLLM: which of the request's sequences, or of its own tokens
 
 
 class _PromptDetails(Struct):
@@ -82,6 +80,10 @@ class _Timings(Struct):
     predicted_per_second: float | None = None
 
 
+class _Verbose(Struct):
+    stopping_word: str | None = None
+
+
 class _Error(Struct):
     message: str = ""
     type: str | None = None
@@ -93,6 +95,7 @@ class _Chunk(Struct):
     usage: _Usage | None = None
     timings: _Timings | None = None
     error: _Error | str | None = None
+    verbose: _Verbose | None = field(default=None, name="__verbose")  # llama.cpp, where it was asked for
 
 
 _FINISH: dict[str, FinishReason] = {
@@ -115,12 +118,18 @@ class ChunkReader:
     """Turns an upstream's chunks into events, and knows whether the answer is whole.
 
     Usage comes in a last chunk of its own, so every `Finish` is held until `finish`.
+
+    Args:
+        choices: How many the answer has.
+        usage_each: Whether each of them comes with a usage of its own, rather than the answer with one.
     """
 
-    def __init__(self, choices: int = 1) -> None:
+    def __init__(self, choices: int = 1, *, usage_each: bool = False) -> None:
+        self._usage_each = usage_each
         self._decoder = msgspec.json.Decoder(_Chunk)
         self._expected = choices
         self._reasons: dict[int, FinishReason] = {}
+        self._stops: dict[int, str] = {}
         self._usage: Usage | None = None
         self._timings: Timings | None = None
 
@@ -145,12 +154,19 @@ class ChunkReader:
                 events.append(TokenScores(tuple(map(_score, choice.logprobs.content)), choice.index))
             if choice.delta:
                 _add_deltas(events, choice.delta, choice.index)
+            elif choice.text:
+                events.append(TextDelta(choice.text, choice.index))
             if choice.finish_reason in _BROKEN:
                 raise StreamError(f"it broke off ({choice.finish_reason})")
             if choice.finish_reason:
                 self._reasons[choice.index] = _FINISH.get(choice.finish_reason, "stop")
+                if isinstance(choice.stop_reason, str):
+                    self._stops[choice.index] = choice.stop_reason
+            if chunk.verbose is not None and chunk.verbose.stopping_word:
+                self._stops[choice.index] = chunk.verbose.stopping_word
         if chunk.usage:
-            self._usage = _read_usage(chunk.usage)
+            usage = _read_usage(chunk.usage)
+            self._usage = _both(self._usage, usage) if self._usage_each and self._usage else usage
         if chunk.timings:
             prompt_ms = chunk.timings.prompt_ms
             self._timings = Timings(
@@ -168,6 +184,7 @@ class ChunkReader:
                 usage=self._usage if last else None,
                 timings=self._timings if last else None,
                 index=index,
+                stop_sequence=self._stops.get(index),
             )
 
 
@@ -181,8 +198,28 @@ def _add_deltas(events: list[Event], delta: _Delta, index: int) -> None:
         events.append(ToolCallDelta(call.index, call.id, function.name, function.arguments or "", index))
 
 
+_BYTES = msgspec.json.Decoder(list[int] | None)
+_UNSAID = "\N{REPLACEMENT CHARACTER}"
+"""What stands in a token's text for bytes that are no character by themselves."""
+
+
 def _score(each: _Logprob) -> TokenScore:
-    return TokenScore(each.token, each.logprob, tuple((t.token, t.logprob) for t in each.top_logprobs or ()))
+    raw = None
+    # Nearly every token's bytes are its text's, so that nobody need read them.
+    if not each.token or _UNSAID in each.token:
+        told = _BYTES.decode(each.bytes)
+        raw = None if told is None else bytes(told)
+    return TokenScore(each.token, each.logprob, tuple(map(_score, each.top_logprobs or ())), raw)
+
+
+def _both(one: Usage, other: Usage) -> Usage:
+    """The usage of two choices, which share their prompt."""
+    return Usage(
+        prompt_tokens=max(one.prompt_tokens, other.prompt_tokens),
+        completion_tokens=one.completion_tokens + other.completion_tokens,
+        reasoning_tokens=one.reasoning_tokens + other.reasoning_tokens,
+        cached_tokens=min(one.cached_tokens, other.cached_tokens),
+    )
 
 
 def _read_usage(usage: _Usage) -> Usage:

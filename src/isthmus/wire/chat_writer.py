@@ -56,10 +56,10 @@ def render_logprobs(tokens: Sequence[TokenScore]) -> list[dict[str, Any]]:
         {
             "token": each.token,
             "logprob": each.logprob,
-            "bytes": list(each.token.encode()),
+            "bytes": list(each.utf8),
             "top_logprobs": [
-                {"token": token, "logprob": logprob, "bytes": list(token.encode())}
-                for token, logprob in each.top
+                {"token": rival.token, "logprob": rival.logprob, "bytes": list(rival.utf8)}
+                for rival in each.top
             ],
         }
         for each in tokens

@@ -1,0 +1,104 @@
+"""``POST /v1/completions``: prompts that the model reads as they stand. They never leave this machine."""
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from isthmus.engines.infill import fill_in_the_middle
+from isthmus.errors import IsthmusError
+from isthmus.generator import EventStream
+from isthmus.messages import Finish
+from isthmus.server.answering import Opening, begin, headers, streamed, whole
+from isthmus.server.body import read_body
+from isthmus.server.failures import error_body
+from isthmus.server.operation import Operation
+from isthmus.server.side_by_side import side_by_side
+from isthmus.server.state import served
+from isthmus.server.streaming import unless_gone
+from isthmus.wire import sse
+from isthmus.wire.completions_answer import TextCompletion
+from isthmus.wire.completions_request import CompletionsBody, CompletionsCall, Raw, parse_completions
+from isthmus.wire.completions_writer import TextChunkWriter, render_text_completion
+
+
+@Operation(
+    "Continue a prompt",
+    tag="OpenAI",
+    body=CompletionsBody,
+    example={"prompt": "The capital of France is", "max_tokens": 8},
+    answer=TextCompletion,
+    pieces=TextCompletion,
+)
+async def completions(request: Request) -> Response:
+    """Continue a prompt as it stands, without the model's template, streamed or whole.
+
+    With a suffix the model writes what lies between the two, if it was trained for that.
+    """
+    call = parse_completions(await read_body(request))
+    prompts, heads = await unless_gone(request, partial(_prepared, request, call))
+    answers = [begin(request, call.of(prompt)) for prompt in prompts]
+    events = side_by_side(answers, call.request.n, served(request).models.pool.slots)
+    if call.stream:
+        return await streamed(request, call, events, partial(_chunks, call, heads, events), ping=sse.PING)
+    completion = await whole(request, events)
+    route = completion.route
+    body = render_text_completion(
+        completion,
+        _new_id(),
+        route.model if route else "",
+        int(time.time()),
+        heads=heads,
+        logprobs=call.request.top_logprobs is not None,
+    )
+    return Response(body, media_type="application/json", headers=headers(route, call))
+
+
+async def _prepared(request: Request, call: CompletionsCall) -> tuple[Sequence[Raw], list[str]]:
+    """What the model is to read, and what each choice's text begins with."""
+    tokenizer = served(request).models.tokenizer(call.model, key=request.state.key)
+    prompts: Sequence[Raw] = call.prompts
+    if call.suffix is not None:
+        texts = (prompt for prompt in call.prompts if isinstance(prompt, str))
+        prompts = [await fill_in_the_middle(tokenizer, text, call.suffix) for text in texts]
+    heads = [""] * len(prompts)
+    if call.echo:
+        heads = [each if isinstance(each, str) else await tokenizer.detokenize(each) for each in call.prompts]
+    return prompts, [head for head in heads for _ in range(call.request.n)]
+
+
+async def _chunks(
+    call: CompletionsCall, heads: Sequence[str], events: EventStream, opening: Opening
+) -> AsyncGenerator[bytes, None]:
+    try:
+        beginning = await opening
+        route, last = beginning.route, beginning.first
+        writer = TextChunkWriter(
+            _new_id(),
+            route.model if route else "",
+            int(time.time()),
+            heads=heads,
+            include_usage=call.include_usage,
+        )
+        yield sse.data(writer.open(route))
+        for event in (*beginning.notices, beginning.first):
+            if event is not None and (chunk := writer.render(event)):
+                yield sse.data(chunk)
+        async for event in events:
+            last = event
+            if chunk := writer.render(event):
+                yield sse.data(chunk)
+    except IsthmusError as error:
+        # No [DONE] and no finish_reason: a cut answer must not look whole.
+        yield sse.data(error_body(error))
+        return
+    if isinstance(last, Finish) and (chunk := writer.close(last, route)):
+        yield sse.data(chunk)
+    yield sse.data(sse.DONE)
+
+
+def _new_id() -> str:
+    return f"cmpl-{uuid4().hex}"

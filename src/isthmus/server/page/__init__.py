@@ -1,0 +1,1 @@
+"""What the page at /docs is made of."""

@@ -1,0 +1,117 @@
+"""Chat Completions requests, as a client: the nouns become the body of an upstream's call."""
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from isthmus.errors import RequestError
+from isthmus.messages import Effort, GenerationRequest, Message, Part, TextPart, Tool
+
+Dialect: TypeAlias = Literal["llama", "runner", "hosted", "openai"]
+"""Who is called: our own worker, a person's local runner, a hosted model, OpenAI itself."""
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> bytes:
+    """The body of a streaming call upstream; parameters that were not given are not sent.
+
+    Raises:
+        RequestError: A schema in it is nested too deeply.
+    """
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [_render_message(m, dialect) for m in request.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **render_sampling(request, dialect),
+    }
+    optional: dict[str, Any] = {
+        "tools": [{"type": "function", "function": _render_tool(t)} for t in request.tools] or None,
+        "tool_choice": request.tool_choice,
+        "parallel_tool_calls": request.parallel_tool_calls,
+        "response_format": request.response_format,
+    }
+    if dialect == "llama":
+        optional["thinking_budget_tokens"] = request.reasoning_budget
+    body |= {name: value for name, value in optional.items() if value is not None}
+    if request.top_logprobs is not None:
+        # llama.cpp takes "no alternatives" for "no log-probabilities at all".
+        least = 1 if dialect == "llama" else 0
+        body |= {"logprobs": True, "top_logprobs": max(request.top_logprobs, least)}
+    if request.effort is not None:
+        body |= _render_effort(request.effort, dialect)
+    try:
+        return _ENCODER.encode(body)
+    except RecursionError as error:
+        raise RequestError("the request is nested too deeply to be passed on") from error
+
+
+def render_sampling(request: GenerationRequest, dialect: Dialect) -> dict[str, Any]:
+    """How tokens are chosen and where an answer ends, as far as the request says."""
+    chosen: dict[str, Any] = {
+        "max_completion_tokens" if dialect == "openai" else "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+        "stop": list(request.stop) or None,
+        "presence_penalty": request.presence_penalty,
+        "frequency_penalty": request.frequency_penalty,
+        "logit_bias": request.logit_bias,
+        "n": request.n if request.n > 1 else None,
+    }
+    if dialect in ("llama", "runner"):
+        chosen |= {
+            "top_k": request.top_k,
+            "min_p": request.min_p,
+            "typical_p": request.typical_p,
+            "repeat_penalty": request.repeat_penalty,
+            "repeat_last_n": request.repeat_last_n,
+        }
+    if dialect == "llama" and request.stop:
+        chosen["verbose"] = True  # only its debugging answer says which of the sequences ended it
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _render_effort(effort: Effort, dialect: Dialect) -> dict[str, Any]:
+    if dialect != "llama":
+        return {"reasoning_effort": effort}
+    # Templates differ: gpt-oss reads reasoning_effort, Qwen3 enable_thinking. One that knows neither
+    # passes over both.
+    template = {"reasoning_effort": effort, "enable_thinking": effort != "none"}
+    return {"reasoning_effort": effort, "chat_template_kwargs": template}
+
+
+def _render_message(message: Message, dialect: Dialect) -> dict[str, Any]:
+    # Open models' templates know no developer role; to them it is the system's.
+    role = "system" if message.role == "developer" and dialect != "openai" else message.role
+    content = message.content
+    rendered: dict[str, Any] = {
+        "role": role,
+        "content": content if isinstance(content, str) else [_render_part(part) for part in content],
+    }
+    if message.name is not None:
+        rendered["name"] = message.name
+    if message.tool_calls:
+        rendered["tool_calls"] = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        rendered["tool_call_id"] = message.tool_call_id
+    # A thought stays with the model that had it: hosted models get the answers only.
+    if message.reasoning is not None and dialect in ("llama", "runner"):
+        rendered["reasoning_content"] = message.reasoning
+    return rendered
+
+
+def _render_part(part: Part) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    image = {"url": part.url} if part.detail is None else {"url": part.url, "detail": part.detail}
+    return {"type": "image_url", "image_url": image}
+
+
+def _render_tool(tool: Tool) -> dict[str, Any]:
+    fields = {"description": tool.description, "parameters": tool.parameters, "strict": tool.strict}
+    return {"name": tool.name} | {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,40 @@
+"""A generator's call upstream, as a client: chat completions, or completions for a prompt that stays raw."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from isthmus.messages import GenerationRequest
+from isthmus.wire.chat_body import Dialect, render_chat, render_sampling
+
+
+class UpstreamCall(NamedTuple):
+    """Where a streaming call goes, below the API's version, and its body."""
+
+    path: str
+    body: bytes
+
+
+def render_call(request: GenerationRequest, model: str, dialect: Dialect) -> UpstreamCall:
+    """The call that answers a request.
+
+    Raises:
+        RequestError: A schema in it is nested too deeply.
+    """
+    if request.raw is None:
+        return UpstreamCall("/chat/completions", render_chat(request, model, dialect))
+    return UpstreamCall("/completions", _render_raw(request, model, dialect))
+
+
+def _render_raw(request: GenerationRequest, model: str, dialect: Dialect) -> bytes:
+    body: dict[str, Any] = {
+        "model": model,
+        "prompt": request.raw,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **render_sampling(request, dialect),
+    }
+    if request.top_logprobs is not None:
+        # llama.cpp takes "no alternatives" for "no log-probabilities at all".
+        body["logprobs"] = max(request.top_logprobs, 1 if dialect == "llama" else 0)
+    return msgspec.json.encode(body)

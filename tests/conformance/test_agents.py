@@ -1,0 +1,69 @@
+"""OpenAI's Agents SDK: its loop of tool calls, over Responses and over Chat Completions."""
+
+import pytest
+
+agents = pytest.importorskip("agents", reason="openai-agents is not installed: make conformance")
+
+import anyio
+import openai
+
+CLIENT, PACKAGES = "OpenAI's Agents SDK", ("openai-agents",)
+pytestmark = pytest.mark.slow
+
+ASKED = "What is the weather in Paris? Use the tool."
+
+
+@agents.function_tool
+def weather(city: str) -> str:
+    """The weather of a city.
+
+    Args:
+        city: Its name.
+    """
+    asked.append(city)
+    return f"It is sunny in {city}."
+
+
+asked: list[str] = []
+
+
+@pytest.fixture(params=["responses", "chat"])
+def model(request, smart_server):
+    agents.set_tracing_disabled(True)
+    client = openai.AsyncOpenAI(
+        base_url=smart_server.url, api_key=smart_server.key, max_retries=0, timeout=300
+    )
+    kind = agents.OpenAIResponsesModel if request.param == "responses" else agents.OpenAIChatCompletionsModel
+    return kind(model=smart_server.model, openai_client=client)
+
+
+def agent_of(model):
+    return agents.Agent(
+        name="Weather",
+        instructions="Answer in one short sentence.",
+        model=model,
+        tools=[weather],
+        model_settings=agents.ModelSettings(temperature=0, max_tokens=200, tool_choice="required"),
+        tool_use_behavior="run_llm_again",
+    )
+
+
+def test_a_tool_is_called_and_its_result_told(model, did):
+    asked.clear()
+    result = anyio.run(lambda: agents.Runner.run(agent_of(model), ASKED, max_turns=4))
+    assert "Paris" in asked[0]
+    assert result.final_output
+    did(result.final_output)
+
+
+def test_a_tool_is_called_in_a_stream(model, did):
+    async def run():
+        result = agents.Runner.run_streamed(agent_of(model), ASKED, max_turns=4)
+        return result, [event.type async for event in result.stream_events()]
+
+    asked.clear()
+    result, kinds = anyio.run(run)
+    assert "Paris" in asked[0]
+    assert "raw_response_event" in kinds
+    assert result.final_output
+    did(result.final_output)
