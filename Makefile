@@ -35,7 +35,8 @@ check: $(VENV)/installed-dev ## Lint, check formats, types and the floors of imp
 	@$(BIN)/lint-imports
 
 conformance: $(CLIENTS)/installed ## Run other people's clients and tests against a server; FUZZ=N requests
-	@$(CLIENTS)/bin/python -m pytest tests/conformance -o filterwarnings=default -o log_cli=false \
+	@$(CLIENTS)/bin/python -m pytest tests/conformance -o filterwarnings=default -o asyncio_mode=auto \
+	    -o asyncio_default_fixture_loop_scope=session -o asyncio_default_test_loop_scope=session \
 	    --fuzz $(FUZZ) --table docs/concepts/conformance.md $(ARGS)
 
 bench: $(VENV)/installed-dev ## Measure, into benchmarks/results

@@ -36,6 +36,11 @@ def own_names(module: types.ModuleType) -> set[str]:
     }
 
 
+def members(protocol: type) -> set[str]:
+    """What it takes to be one."""
+    return {name for name in vars(protocol) if not name.startswith("_")}
+
+
 ALIASES = {
     "Effort",
     "Event",
@@ -62,15 +67,18 @@ def test_it_says_that_it_is_typed():
 
 
 def test_the_one_interface():
-    assert own_names(generator) - own_names(messages) == {"EventStream", "Generator"}
-    members = {name for name in vars(generator.Generator) if not name.startswith("_")}
-    assert members == {"model", "stream", "close"}
+    own = own_names(generator) - own_names(messages)
+    assert own == {"EventStream", "Generator", "Tokenizer", "Embedder"}
+    assert members(generator.Generator) == {"model", "stream", "close"}
+    assert members(generator.Tokenizer) == {"count", "tokenize", "pieces", "detokenize", "render"}
+    assert members(generator.Embedder) == {"embed"}
 
 
 def test_the_nouns():
     assert own_names(messages) == (ALIASES - {"EventStream"}) | {
         "Confidence",
         "Decision",
+        "Embeddings",
         "Evidence",
         "Finish",
         "GenerationRequest",
@@ -116,6 +124,7 @@ def test_the_reasons_are_a_closed_set():
         "local_only",
         "offline",
         "asked_local",
+        "raw_prompt",
         "no_provider",
         "context_too_long",
         "capability_missing",

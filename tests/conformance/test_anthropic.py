@@ -63,7 +63,8 @@ def test_a_named_tool_is_called(client, model, did):
         messages=[{"role": "user", "content": "How is the weather in Paris?"}],
         tools=[WEATHER],
         tool_choice={"type": "tool", "name": "weather"},
-        max_tokens=48,
+        max_tokens=200,
+        extra_body={"temperature": 0},
     )
     (call,) = [each for each in answer.content if each.type == "tool_use"]
     assert call.name == "weather"

@@ -43,7 +43,7 @@ class TestChatOpenAI(ChatModelIntegrationTests):
             "base_url": self.server.url,
             "api_key": self.server.key,
             "temperature": 0,
-            "max_tokens": 256,
+            "max_tokens": 128,
             "timeout": 300,
             "max_retries": 0,
             "stream_usage": True,

@@ -81,7 +81,8 @@ def test_a_named_tool_is_called(client, model, did):
         messages=[{"role": "user", "content": "How is the weather in Paris?"}],
         tools=[WEATHER],
         tool_choice={"type": "function", "function": {"name": "weather"}},
-        max_tokens=48,
+        max_tokens=200,
+        temperature=0,
     )
     call = answer.choices[0].message.tool_calls[0]
     assert call.function.name == "weather"

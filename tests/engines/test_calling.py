@@ -16,6 +16,7 @@ from isthmus.messages import (
     GenerationRequest,
     Message,
     Notice,
+    ReasoningDelta,
     TextDelta,
     TokenScores,
     Tool,
@@ -170,6 +171,15 @@ def test_what_is_not_enforced_is_told_or_refused():
     assert tell(ask(tools=(Tool("f", None, loose),)), knows_tools=True).notice is not None
 
 
+def test_what_is_no_schema_is_refused_whichever_api_let_it_pass():
+    broken = {"type": "object", "properties": 5}
+    with pytest.raises(RequestError):
+        tell(ask(tools=(Tool("f", None, broken),)), knows_tools=True)
+    form = {"type": "json_schema", "json_schema": {"schema": broken}}
+    with pytest.raises(RequestError):
+        tell(ask(response_format=form), knows_tools=True)
+
+
 def test_what_a_worker_says_of_its_template():
     assert knows_tools({"chat_template_caps": {"supports_tools": True, "supports_tool_calls": True}})
     assert not knows_tools({"chat_template_caps": {"supports_tools": False, "supports_tool_calls": True}})
@@ -226,9 +236,9 @@ def test_the_engines_own_calls_come_after_those_in_the_text():
 # ---------------------------------------------------------------- over real weights
 
 
-def answers(model, *requests):
+def answers(model, *requests, **more):
     async def main():
-        engine = LlamaEngine(verify(model), EngineSettings(context_length=2048, parallel=2))
+        engine = LlamaEngine(verify(model), EngineSettings(context_length=2048, parallel=2), **more)
         try:
             return [await gathered(engine, request) for request in requests]
         finally:
@@ -238,7 +248,7 @@ def answers(model, *requests):
 
 
 async def gathered(engine, request):
-    """The calls, the text, why it ended, and how many tokens were scored."""
+    """The calls, the text, why it ended, and how many tokens were scored or thought."""
     calls, text, scores, reason = [], "", 0, None
     request = msgspec.structs.replace(request, max_tokens=120, temperature=0.0)
     async with aclosing(engine.stream(request)) as events:
@@ -252,6 +262,8 @@ async def gathered(engine, request):
                     text += said
                 case TokenScores(tokens):
                     scores += len(tokens)
+                case ReasoningDelta():
+                    scores += 1
                 case Finish():
                     reason = event.reason
                 case _:
@@ -288,6 +300,53 @@ def test_a_choice_is_enforced_where_the_template_knows_no_tools(tiny):
     check_choices(tiny)
 
 
+def test_a_prompt_is_counted_with_its_tools(tiny):
+    requests = [ask(tools=TOOLS, max_tokens=1), ask(tools=TOOLS, tool_choice="required", max_tokens=1)]
+
+    async def main():
+        engine = LlamaEngine(verify(tiny), EngineSettings(context_length=2048, parallel=2))
+        try:
+            for request in requests:
+                async with aclosing(engine.stream(request)) as events:
+                    *_, last = [event async for event in events]
+                assert await engine.tokenizer.count(request) == last.usage.prompt_tokens
+                assert "get_weather" in await engine.tokenizer.render(request)
+        finally:
+            await engine.close()
+
+    anyio.run(main)
+
+
+THINKS = """
+{%- for message in messages %}
+{{- '<|im_start|>' + message.role + '\\n' }}
+{%- if message.reasoning_content %}
+{{- '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' }}
+{%- endif %}
+{{- message.content + '<|im_end|>\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+{{- '<|im_start|>assistant\\n' }}
+{%- if enable_thinking is defined and not enable_thinking %}{{- '<think>\\n\\n</think>\\n\\n' }}
+{%- else %}{{- '<think>\\n' }}{% endif %}
+{%- endif %}"""
+
+
+def test_what_must_hold_of_an_answer_holds_after_thinking(tiny):
+    # So small a model would think for ever.
+    form, call, at_once = answers(
+        tiny,
+        ask(response_format=FORMAT, reasoning_budget=10),
+        ask(tools=(ADD,), tool_choice=named("add"), reasoning_budget=10),
+        ask(response_format=FORMAT, effort="none"),
+        chat_template=THINKS,
+    )
+    assert jsonschema_rs.is_valid(ANSWER, json.loads(form[1]))
+    assert [name for name, _ in call[0]] == ["add"]
+    assert jsonschema_rs.is_valid(ANSWER, json.loads(at_once[1]))
+    assert [thoughts > 0 for *_, thoughts in (form, call, at_once)] == [True, True, False]
+
+
 @pytest.mark.starter
 def test_a_choice_is_enforced_where_it_does(starter):
     check_choices(starter)
@@ -301,7 +360,10 @@ def test_a_model_calls_of_its_own_accord_and_goes_on_with_the_result(starter):
     assert (text, reason) == ("", "tool_calls")
     called = Message("assistant", tool_calls=(ToolCall("c", "get_weather", json.dumps(calls[0][1])),))
     result = Message("tool", '{"temperature": 31, "sky": "clear"}', tool_call_id="c")
-    going_on = msgspec.structs.replace(request, messages=(*request.messages, called, result))
-    ((calls, text, reason, _),) = answers(starter, going_on)
-    assert (calls, reason) == ([], "stop")
+    # Left to itself so small a model calls again.
+    going_on = msgspec.structs.replace(
+        request, messages=(*request.messages, called, result), tool_choice="none"
+    )
+    ((calls, text, _, _),) = answers(starter, going_on)
+    assert calls == []
     assert "31" in text

@@ -17,6 +17,7 @@ from isthmus.errors import ContextLengthExceeded, EngineError, RequestError, Unk
 from isthmus.fit import Budget
 from isthmus.settings import EngineSettings, ProviderSettings
 from isthmus.trust import verify
+from tests.engines.weights import pooled
 from tests.upstream import Upstream, status
 
 
@@ -129,6 +130,26 @@ def test_it_takes_what_was_planned(tiny, settings):
     assert not anyio.run(
         WorkerLoader(settings().settings, Budget(500 << 20), INSTALLED).plan, ForEmbedding(tiny)
     ).fits
+
+
+def test_an_embedding_model_is_pooled_as_its_weights_say_and_only_embeds(tiny, settings, tmp_path):
+    loader = WorkerLoader(settings().settings, Budget(4 << 30), INSTALLED)
+
+    async def embed(weights):
+        engine = await loader.load(weights, await loader.plan(weights))
+        try:
+            return (await engine.embedder.embed(["The sky is blue."])).vectors[0]
+        finally:
+            await engine.close()
+
+    mean = anyio.run(embed, ForEmbedding(tiny))
+    for number, alike in ((1, True), (3, False)):
+        made = pooled(tiny.path, tmp_path / "embedder.gguf", number)
+        own = anyio.run(embed, ForEmbedding(made))
+        assert math.isclose(length(own), 1, abs_tol=1e-5)
+        assert (likeness(own, mean) > 0.999) is alike
+    with pytest.raises(RequestError, match="can't answer"):
+        anyio.run(loader.plan, made)
 
 
 def test_a_model_that_was_loaded_to_answer_says_so(tiny):

@@ -77,7 +77,7 @@ def key(name, kind, layout, value):
 
 def write(path, count, keys, tensors):
     """A GGUF of ``count`` keys."""
-    infos, data = b"", b""
+    infos, data = bytearray(), bytearray()
     for each in tensors:
         data += bytes(-len(data) % ALIGNMENT)
         infos += text(each.name) + struct.pack("<I", len(each.shape))
@@ -117,3 +117,10 @@ def adapter(whole: Path, path: Path, strength: float = 3.0) -> Path:
     words = {"general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora"}
     keys = b"".join(text(name) + struct.pack("<I", 8) + text(value) for name, value in words.items())
     return write(path, 4, keys + key("adapter.lora.alpha", 6, "f", 1.0), made)
+
+
+def pooled(source, path, pooling):
+    """The same model, as one that turns texts into vectors: 1 by the mean, 3 by the last token."""
+    count, keys, tensors = read(source)
+    write(path, count + 1, keys + key("llama.pooling_type", 4, "I", pooling), tensors)
+    return path

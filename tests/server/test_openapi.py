@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 from contextlib import closing
+from unittest.mock import MagicMock
 
 import msgspec
 import pytest
@@ -12,9 +13,12 @@ from starlette.responses import Response
 
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.messages import Finish, Notice, ReasoningDelta, TextDelta, TokenScore, TokenScores, Usage
+from isthmus.server import docs
+from isthmus.server.app import build_app
 from isthmus.server.error_shapes import AnthropicError, OllamaError, OpenAIError
 from isthmus.server.openapi import describe
-from isthmus.server.operation import Operation, Parameter
+from isthmus.server.operation import Endpoint, Operation, Parameter
+from isthmus.settings import Secret, ServerSettings
 from isthmus.wire.chat_answer import ChatChunk, ChatCompletion
 
 HELLO = [TextDelta("Hello"), Finish("stop", Usage(10, 2))]
@@ -135,6 +139,21 @@ def test_operations_are_told_apart_and_sorted(own):
     tags = {each["name"] for each in own["tags"]}
     assert all(set(operation["tags"]) <= tags for _, _, operation in operations(own))
     assert all(operation["summary"] and operation["description"] for _, _, operation in operations(own))
+
+
+def test_every_route_is_documented_and_none_is_invented(own, monkeypatch):
+    seen = []
+    document_of = docs.openapi_document
+    monkeypatch.setattr(docs, "openapi_document", lambda routes: seen.append(routes) or document_of(routes))
+    service = MagicMock(settings=ServerSettings())
+    build_app(service, keys=MagicMock(), run_key=Secret("k"), host="127.0.0.1")
+    handlers = {
+        (route.path.replace(":path", ""), method.lower()): handler
+        for route in seen[0]
+        for method, handler in route.endpoint.handlers.items()
+    }
+    assert {each for each, handler in handlers.items() if not isinstance(handler, Endpoint)} == set()
+    assert handlers.keys() == {(path, method) for path, method, _ in operations(own)}
 
 
 def test_every_body_has_an_example(own):

@@ -43,7 +43,8 @@ TEXT = st.text(min_size=1, max_size=10) | st.sampled_from(
 )
 SCORE = st.floats(-100, 0)
 CHOICE = st.integers(0, 2)
-SCORES = st.builds(TokenScore, TEXT, SCORE, st.lists(st.tuples(TEXT, SCORE), max_size=2).map(tuple))
+RIVALS = st.builds(TokenScore, TEXT, SCORE)
+SCORES = st.builds(TokenScore, TEXT, SCORE, st.lists(RIVALS, max_size=2).map(tuple))
 DELTAS = (
     st.builds(TextDelta, TEXT, CHOICE)
     | st.builds(ReasoningDelta, TEXT, CHOICE)

@@ -36,6 +36,7 @@ from isthmus.messages import (
     Tool,
     ToolCallDelta,
 )
+from isthmus.wire.schemas import Allowance
 
 MAX_CALLS = 16
 """Calls of one answer that must call: a small model would go on for ever."""
@@ -133,7 +134,7 @@ class _Offer:
     """The tools of a request with what of their schemas is enforced.
 
     Raises:
-        RequestError: A strict tool asks for more.
+        RequestError: A schema can't be worked with, or a strict tool's asks for more.
     """
 
     def __init__(self, request: GenerationRequest, tools: tuple[Tool, ...]) -> None:
@@ -143,8 +144,11 @@ class _Offer:
         self.several = request.parallel_tool_calls is not False
         self.schemas: dict[str, dict[str, Any]] = {}
         self.lost: list[str] = []
+        allowance = Allowance()
         for number, tool in enumerate(tools):
             at = f"tools[{number}].function.parameters"
+            # Not every API looks at its schemas, and what is no schema can't be rewritten.
+            allowance.check(tool.parameters or {}, at)
             kept = keep(tool.parameters) if tool.parameters else Kept(_NOTHING)
             self.schemas[tool.name] = kept.schema
             _refuse_if(bool(tool.strict), kept.lost, at)
@@ -152,26 +156,29 @@ class _Offer:
 
     def words(self) -> str:
         """What the model is told that may call between marks."""
-        again = " Several calls may follow each other." if self.several else ""
+        calls = "calls, each" if self.several else "one call,"
         return (
-            f"{self.listing()}\nIf one of them helps to answer, call it instead of answering. Write the call "
-            f'as JSON between marks, and nothing after it:{again}\n{OPEN}\n{{"name": "...", "arguments": '
-            f"{{...}}}}\n{CLOSE}\nOtherwise answer as usual."
+            f"{self.listing()}\n\nWhere a function helps, answer with {calls} a JSON object with its name "
+            f"and arguments within {OPEN}{CLOSE} marks, like this:\n{OPEN}\n"
+            f'{{"name": <function-name>, "arguments": <args-json-object>}}\n{CLOSE}'
         )
 
     def listing(self) -> str:
-        """The tools, one a line."""
+        """The tools, one a line, between the marks that models with tools were mostly trained with."""
         lines = [
             msgspec.json.encode(
                 {
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": tool.parameters or _NOTHING,
+                    "type": "function",
+                    "function": {
+                        "name": tool.name,
+                        "description": tool.description or "",
+                        "parameters": tool.parameters or _NOTHING,
+                    },
                 }
             ).decode()
             for tool in self.by_name.values()
         ]
-        return "\n".join(["You can call these functions:", *lines])
+        return "\n".join(["# Tools", "", "You may call these functions:", "<tools>", *lines, "</tools>"])
 
     def calls(self) -> dict[str, Any]:
         """The schema of the calls that may, or must, be made."""
@@ -239,13 +246,14 @@ def _form(wanted: dict[str, Any] | None, root: str = "#") -> tuple[dict[str, Any
     """The form of an answer as the engine enforces it, and what of it is not enforced.
 
     Raises:
-        RequestError: It is strict, and something isn't.
+        RequestError: Its schema can't be worked with, or is strict, and something isn't enforced.
     """
     if wanted is None:
         return None, []
     asked = wanted.get("json_schema", {})
-    kept = keep(asked.get("schema") or _ANYTHING, root)
     at = "response_format.json_schema.schema"
+    Allowance().check(asked.get("schema") or {}, at)
+    kept = keep(asked.get("schema") or _ANYTHING, root)
     _refuse_if(bool(asked.get("strict")), kept.lost, at)
     # An empty schema means no grammar to the engine.
     fields = {"name": asked.get("name", "answer"), "schema": kept.schema or _ANYTHING}

@@ -88,7 +88,7 @@ class LlamaEngine:
         self._room = ContextRoom(0, settings.parallel, NGRAM_DRAFT)
         self._knows_tools = False  # whether the template does
         self._info = ModelInfo(model.name, local=True, digest=model.digest)
-        self.tokenizer = WorkerTokenizer(self._post, model.name, model.header.shape.vocabulary)
+        self.tokenizer = WorkerTokenizer(self._post, model.name, model.header.shape.vocabulary, self._told)
         self.embedder = WorkerEmbedder(self._post, self.tokenizer, model.name, self._loading.text_tokens)
 
     @property
@@ -247,6 +247,11 @@ class LlamaEngine:
     async def _count(self, client: ChatClient, request: GenerationRequest) -> int:
         """How many tokens a prompt has, by the worker that is to read it."""
         return await WorkerTokenizer(client.post, self._info.name, 0).count(request)
+
+    async def _told(self, request: GenerationRequest) -> GenerationRequest:
+        """A conversation as the worker gets it, which depends on the template that it has loaded."""
+        await self.open()
+        return tell(request, knows_tools=self._knows_tools).request
 
     async def _shortened(
         self, client: ChatClient, request: GenerationRequest, lengths: tuple[int, int]

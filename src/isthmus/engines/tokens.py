@@ -13,6 +13,8 @@ from isthmus.wire.chat_body import render_chat
 Post: TypeAlias = Callable[[str, bytes], Awaitable[Any]]
 """Has something done at a path of a worker; the JSON that comes back. Raises an engine's errors."""
 
+Told: TypeAlias = Callable[[GenerationRequest], Awaitable[GenerationRequest]]
+
 _NOT_THERE = (404, 405, 501)
 
 
@@ -23,12 +25,14 @@ class WorkerTokenizer:
         post: Calls the worker.
         model: The model's name.
         vocabulary: How many tokens the model knows; 0 where the weights don't say.
+        told: Makes of a conversation what the worker is told; None where that has been done.
     """
 
-    def __init__(self, post: Post, model: str, vocabulary: int) -> None:
+    def __init__(self, post: Post, model: str, vocabulary: int, told: Told | None = None) -> None:
         self._post = post
         self._model = model
         self._vocabulary = vocabulary
+        self._told = told
 
     async def count(self, request: GenerationRequest) -> int:
         """The tokens of a request's prompt, template and tools included.
@@ -40,7 +44,7 @@ class WorkerTokenizer:
             return len(request.raw)
         if request.raw is not None:
             return len(await self.tokenize(request.raw, special=True, add_special=True))
-        body = render_chat(request, self._model, "llama")
+        body = await self._body(request)
         return int((await self._post("/chat/completions/input_tokens", body))["input_tokens"])
 
     async def tokenize(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
@@ -78,8 +82,12 @@ class WorkerTokenizer:
             return await self.detokenize(request.raw)
         if request.raw is not None:
             return request.raw
-        body = render_chat(request, self._model, "llama")
+        body = await self._body(request)
         return (await self._post("/apply-template", body))["prompt"]
+
+    async def _body(self, request: GenerationRequest) -> bytes:
+        told = request if self._told is None else await self._told(request)
+        return render_chat(told, self._model, "llama")
 
     async def _cut(self, **asked: Any) -> Any:
         return await self._post("/tokenize", msgspec.json.encode(asked))

@@ -160,7 +160,7 @@ response_items = Table(
     "response_items",
     metadata,
     Column("id", String, primary_key=True),
-    Column("response_id", ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True),
+    Column("response_id", String, ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True),
     Index("response_items_response", "response_id"),
 )
 """Which responses hold an item; it goes with them."""

@@ -98,9 +98,7 @@ class ChatClient:
         self._usage_each = usage_each
         self._session: aiohttp.ClientSession | None = None
 
-    async def stream(
-        self, body: bytes, choices: int = 1, *, path: str = "/chat/completions"
-    ) -> EventStream:
+    async def stream(self, body: bytes, choices: int = 1, *, path: str = "/chat/completions") -> EventStream:
         """Send ``body`` and yield the events of the answer; closing the iterator hangs up at once.
 
         Raises:

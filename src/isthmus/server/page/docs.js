@@ -147,8 +147,13 @@ function row(name, field, required) {
 }
 
 function limits(field) {
-  const own = [field, ...(field.anyOf ?? [])].find((each) => "minimum" in each || "maximum" in each);
-  return own ? `${own.minimum ?? ""} to ${own.maximum ?? ""}` : "";
+  for (const each of [field, ...(field.anyOf ?? [])]) {
+    const [low, high] = [each.minimum ?? each.exclusiveMinimum, each.maximum ?? each.exclusiveMaximum];
+    if (low !== undefined && high !== undefined) return `${low} to ${high}`;
+    if (low !== undefined) return `at least ${low}`;
+    if (high !== undefined) return `at most ${high}`;
+  }
+  return "";
 }
 
 // ------------------------------------------------------------ trying it
