@@ -65,7 +65,12 @@ def talk(name, command, server, project, **environment):
     )  # fmt: skip
     said = f"$ {' '.join(command)}\n\n{done.stdout}\n{done.stderr}\n$ cat greeting.py\n"
     said += (project / "greeting.py").read_text()
-    for secret, shown in ((server.key, "KEY"), (server.origin, "http://127.0.0.1:4774"), (str(home), "~")):
+    for secret, shown in (
+        (server.key, "KEY"),
+        (server.origin, "http://127.0.0.1:4774"),
+        (str(home), "~"),
+        (f"{ROOT}/", ""),
+    ):
         said = said.replace(secret, shown)
     TRANSCRIPTS.mkdir(exist_ok=True)
     (TRANSCRIPTS / f"{name}.txt").write_text(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", said))
@@ -128,7 +133,7 @@ def test_codex_edits_a_file(smart_server, project, did):
         CODEX_HOME=str(home),
     )
     assert '"type":"turn.completed"' in said.replace(" ", ""), said
-    judge(project, did, "Codex's own tools are beyond the 1.5B: it tells the edit instead of making it")
+    judge(project, did, "the 1.5B tells the edit instead of making it with Codex's tools")
 
 
 OPENCODE = """\
@@ -152,7 +157,11 @@ def test_opencode_edits_a_file(smart_server, project, did):
         OPENCODE_DISABLE_AUTOUPDATE="1",
         OPENCODE_DISABLE_MODELS_FETCH="1",
     )
-    judge(project, did, "opencode's tools are beyond the 1.5B: it tells the edit instead of making it")
+    judge(
+        project,
+        did,
+        "the 1.5B calls opencode's edit tool with a path that it made up, and gives up at the error",
+    )
 
 
 def judge(project, did, why):

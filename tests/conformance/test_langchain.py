@@ -13,11 +13,6 @@ PACKAGES = ("langchain-tests", "langchain-openai", "langchain-core")
 
 pytestmark = pytest.mark.slow
 
-# It was asked, over this API, and didn't do it; a larger model does.
-UNABLE = {
-    "test_agent_loop": "the 0.5B doesn't end the loop: it calls the tool again instead of telling its result",
-}
-
 
 class TestChatOpenAI(ChatModelIntegrationTests):
     """The 0.5B answers, at temperature 0."""
@@ -25,12 +20,6 @@ class TestChatOpenAI(ChatModelIntegrationTests):
     @pytest.fixture(autouse=True)
     def _serve(self, small_server):
         type(self).server = small_server
-
-    @pytest.fixture(autouse=True)
-    def _able(self, request):
-        name = request.node.originalname
-        if name in UNABLE:
-            request.applymarker(pytest.mark.xfail(reason=UNABLE[name], strict=False))
 
     @property
     def chat_model_class(self):

@@ -69,7 +69,8 @@ class Fuzzer:
             self._fault(where, f"no answer: {error}"[:200], case)
             return
         self.statuses[response.status_code] += 1
-        if response.status_code >= 500:
+        forbidden = where == "POST /api/pull" and response.status_code == 502  # offline, as the tests are
+        if response.status_code >= 500 and not forbidden:
             self._fault(where, f"{response.status_code} {response.text[:200]}", case)
         for secret in self._secrets:
             if secret in response.text or secret in str(response.headers):
@@ -127,4 +128,5 @@ def test_generated_requests(tiny_server, number, did):
     told = ", ".join(f"{count} of status {status}" for status, count in sorted(fuzzer.statuses.items()))
     did(f"{fuzzer.sent} requests to {len(operations)} operations: {told}")
     works(tiny_server)
-    assert not fuzzer.faults, "\n".join(fuzzer.faults.values())
+    log = tiny_server.log.read_text().partition("Traceback")[2][:3000]
+    assert not fuzzer.faults, "\n".join([*fuzzer.faults.values(), log])
