@@ -204,6 +204,10 @@ def test_the_openai_client_streams_and_a_killed_worker_cuts_no_answer_into_a_who
         )
         assert answer.choices[0].finish_reason in ("stop", "length")
         assert worker_of(server).pid != first.pid
+        # The server writes its rows together, moments after their answers.
+        deadline = time.monotonic() + 10
+        while len(rows(tiny_home)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
         assert {row.outcome for row in rows(tiny_home)} == {"cut", "complete"}
 
 

@@ -48,4 +48,4 @@ def test_an_unknown_command_is_a_usage_error(commands):
 def test_a_target_may_be_a_group():
     group = load("key", Entry("isthmus.cli.keys:app", "Keys."))
     assert isinstance(group, Group)
-    assert set(group.commands) == {"create", "list", "revoke"}
+    assert set(group.commands) == {"create", "limit", "list", "revoke"}

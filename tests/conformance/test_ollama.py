@@ -18,9 +18,10 @@ COLOUR = {
 
 @pytest.fixture
 def client(tiny_server):
-    return ollama.Client(
-        tiny_server.origin, headers={"Authorization": f"Bearer {tiny_server.key}"}, timeout=120
-    )
+    headers = {"Authorization": f"Bearer {tiny_server.key}"}
+    client = ollama.Client(tiny_server.origin, headers=headers, timeout=120)
+    yield client
+    client.close()
 
 
 @pytest.fixture
