@@ -20,7 +20,7 @@ from isthmus.messages import Event, Notice, Route
 from isthmus.runtime.answer import Ask
 from isthmus.server.exchange import exchange_of
 from isthmus.server.state import served
-from isthmus.server.streaming import EventStreamResponse, unless_gone
+from isthmus.server.streaming import EventStreamResponse, unless_gone, wait_unless_gone
 from isthmus.wire.attribution import without_attribution
 from isthmus.wire.call import Call
 from isthmus.wire.gathered import Completion
@@ -166,7 +166,7 @@ async def streamed(
     quiet_s = served(request).ping_s
     opening = asyncio.ensure_future(_beginning(events))
     try:
-        await unless_gone(request, lambda: asyncio.wait((opening,), timeout=quiet_s))
+        await wait_unless_gone(request, opening, timeout_s=quiet_s)
         route = opening.result().route if opening.done() else None
     except BaseException:
         await _abandon(opening, events)

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -27,20 +26,31 @@ async def unless_gone(request: Request, work: Callable[[], Awaitable[T]]) -> T:
     """
     doing = asyncio.ensure_future(work())
     try:
-        await asyncio.wait((doing,), timeout=_UNWATCHED_S)
-        if not doing.done():
-            watching = asyncio.ensure_future(_hung_up(request.receive))
-            try:
-                await asyncio.wait((doing, watching), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                watching.cancel()
-        if not doing.done():
-            raise ClientGone
+        await wait_unless_gone(request, doing)
         return doing.result()
     finally:
-        if not doing.done():
-            doing.cancel()
-            await asyncio.gather(doing, return_exceptions=True)
+        await _stopped(doing)
+
+
+async def wait_unless_gone(
+    request: Request, doing: asyncio.Future[T], *, timeout_s: float | None = None
+) -> None:
+    """Wait until some work is done, or for as long as the time-out says.
+
+    Raises:
+        ClientGone: The client hung up meanwhile.
+    """
+    unwatched_s = _UNWATCHED_S if timeout_s is None else min(_UNWATCHED_S, timeout_s)
+    await asyncio.wait((doing,), timeout=unwatched_s)
+    if doing.done():
+        return
+    watching = asyncio.ensure_future(_hung_up(request.receive))
+    try:
+        await asyncio.wait((doing, watching), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done() and not doing.done():
+            raise ClientGone
+    finally:
+        watching.cancel()
 
 
 class EventStreamResponse(Response):
@@ -74,33 +84,46 @@ class EventStreamResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces as they come."""
+        sending = asyncio.ensure_future(self._send(send))
         try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._pump, send, group.cancel_scope)
-                group.start_soon(self._keep_warm, send)
-                await _hung_up(receive)
-                group.cancel_scope.cancel()
+            await asyncio.wait((sending,), timeout=_UNWATCHED_S)
+            if not sending.done():
+                await self._attend(sending, receive, send)
+            if sending.done():
+                sending.result()
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._pieces.aclose()
+            await _stopped(sending)
+            await self._pieces.aclose()
 
-    async def _pump(self, send: Send, stop: anyio.CancelScope) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for piece in self._pieces:
             self._sent += 1
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-        stop.cancel()
 
-    async def _keep_warm(self, send: Send) -> None:
-        """Send a ping wherever a whole interval passed without a piece; pieces need no look at the clock."""
-        while True:
-            before = self._sent
-            await anyio.sleep(self._quiet_s)
-            if self._sent == before:
-                await send({"type": "http.response.body", "body": self._ping, "more_body": True})
+    async def _attend(self, sending: asyncio.Future[None], receive: Receive, send: Send) -> None:
+        """Fill silences until all is sent, or the client hangs up; pieces need no look at the clock."""
+        watching = asyncio.ensure_future(_hung_up(receive))
+        try:
+            while not (sending.done() or watching.done()):
+                before = self._sent
+                await asyncio.wait(
+                    (sending, watching), timeout=self._quiet_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                if self._sent == before and not (sending.done() or watching.done()):
+                    await send({"type": "http.response.body", "body": self._ping, "more_body": True})
+        finally:
+            watching.cancel()
 
 
 async def _hung_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _stopped(work: asyncio.Future[Any]) -> None:
+    """Stop some work, unless it is done, and wait until it has stopped."""
+    if not work.done():
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
