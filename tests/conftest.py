@@ -10,6 +10,7 @@ import pytest
 
 from isthmus.configuration import Configuration, load
 from isthmus.store import CATALOGUE, Store, StoredModel, find, pull
+from tests.clients import close_all
 
 TINY = "smollm2:135m"
 ROOT = Path(__file__).parent.parent
@@ -18,6 +19,13 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture
 def anyio_backend():
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_open_clients():
+    """Close the clients that a test opened."""
+    yield
+    close_all()
 
 
 @pytest.fixture(autouse=True)

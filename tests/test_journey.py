@@ -16,6 +16,7 @@ import pytest
 from isthmus.ledger import Ledger, open_database
 from isthmus.server import run_file
 from isthmus.store import Store
+from tests.clients import opened
 
 from .conftest import TINY
 
@@ -69,7 +70,7 @@ def serving(home, *words):
 
 
 def client(run, key="none"):
-    return openai.OpenAI(base_url=run.base_url, api_key=key, max_retries=0)
+    return opened(openai.OpenAI(base_url=run.base_url, api_key=key, max_retries=0))
 
 
 def wait_until(condition, within_s=10.0):

@@ -21,6 +21,7 @@ from isthmus.messages import (
     ToolCallDelta,
     Usage,
 )
+from tests.clients import opened
 
 DONE = Finish("stop", Usage(10, 2, cached_tokens=4))
 HELLO = [TextDelta("Hel"), TextDelta("lo"), DONE]
@@ -28,7 +29,7 @@ HI = [{"role": "user", "content": "hi"}]
 
 
 def client(server, key="none"):
-    return openai.OpenAI(base_url=server.url, api_key=key, max_retries=0)
+    return opened(openai.OpenAI(base_url=server.url, api_key=key, max_retries=0))
 
 
 def post(server, body, path="/v1/chat/completions", **headers):

@@ -11,6 +11,7 @@ from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import EngineError
 from isthmus.handoff.policy import Rules
 from isthmus.messages import Finish, Message, Notice, TextDelta, TokenScore, TokenScores, Usage
+from tests.clients import opened
 from tests.server.tiny import TinyLoader
 
 HELLO = [TextDelta("Hel"), TextDelta("lo"), Finish("stop", Usage(10, 2, cached_tokens=4))]
@@ -24,7 +25,7 @@ SCORED = [
 
 
 def client(server):
-    return openai.OpenAI(base_url=server.url, api_key="none", max_retries=0)
+    return opened(openai.OpenAI(base_url=server.url, api_key="none", max_retries=0))
 
 
 def post(server, body, path="/v1/completions"):

@@ -19,6 +19,7 @@ from isthmus.messages import (
     Usage,
 )
 from isthmus.wire.sse import EventReader
+from tests.clients import opened
 from tests.server.test_chat import post, wait_until
 
 DONE = Finish("stop", Usage(10, 5, 2, cached_tokens=4))
@@ -38,7 +39,7 @@ TOOL = {"name": "look", "input_schema": {"type": "object", "properties": {"at": 
 
 def client(server, key="none"):
     url = f"http://127.0.0.1:{server.port}"
-    return anthropic.Anthropic(base_url=url, api_key=key, max_retries=0)
+    return opened(anthropic.Anthropic(base_url=url, api_key=key, max_retries=0))
 
 
 def ask(server, **more):

@@ -6,6 +6,7 @@ import pytest
 from isthmus.engines.llama import LlamaEngine
 from isthmus.settings import EngineSettings
 from isthmus.trust import verify
+from tests.clients import opened
 from tests.server.test_messages import client
 
 RULES = " ".join(f"Rule {number}: be careful with the files of project {number}." for number in range(32))
@@ -38,7 +39,7 @@ def test_a_second_turn_of_messages_comes_from_the_cache(agents_server):
 
 
 def test_a_second_turn_of_chat_comes_from_the_cache(agents_server):
-    agent = openai.OpenAI(base_url=agents_server.url, api_key="none", max_retries=0).chat.completions
+    agent = opened(openai.OpenAI(base_url=agents_server.url, api_key="none", max_retries=0)).chat.completions
 
     def turn(messages, stamp):
         system = {"role": "system", "content": f"{LINE.format(stamp=stamp)}\n{RULES}"}

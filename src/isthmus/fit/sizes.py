@@ -16,7 +16,7 @@ _F16, _F32 = 2, 4
 _KV_BITS = {"f16": 16.0, "q8_0": 8.5, "q4_0": 4.5}
 _Q8_BITS = 8.5
 
-DRAFT_TOKENS = 24
+DRAFT_TOKENS = 15
 """How many tokens are guessed ahead where that is on (``NGRAM_DRAFT`` of the worker)."""
 PROCESS_BYTES = 35 << 20
 """A worker without a model: Python, llama.cpp, the HTTP server's threads (measured)."""
