@@ -78,7 +78,7 @@ def _pair(layout: str, content: bytes, offset: int) -> tuple[int, int]:
 def _jpeg(content: bytes) -> tuple[int, int] | None:
     """Skip from segment to segment, up to the one that begins the frame."""
     offset = 2
-    while content[offset : offset + 1] == b"\xff":
+    while content[offset : offset + 1] == b"\xff" and offset + 1 < len(content):
         marker = content[offset + 1]
         if marker in _JPEG_SIZES:
             height, width = _pair(">HH", content, offset + 5)
