@@ -26,9 +26,11 @@ from isthmus.messages import (
 )
 from isthmus.wire import sse
 from isthmus.wire.chat_reader import ChunkReader
-from isthmus.wire.chat_writer import ChunkWriter, render_completion
+from isthmus.wire.chat_writer import ChatChunkWriter, render_completion
+from isthmus.wire.chunks import Stamp
 from isthmus.wire.gathered import Completion
 
+STAMP = Stamp("id", 1, "m")
 HOME = Route(Decision("local", "mode_off"), "tiny")
 AWAY = Route(
     Decision("hosted", "looks_hard", "estimate", Evidence(0.73456, 0.5, {"numbers": 3.0}, "sums")),
@@ -66,9 +68,10 @@ def answers(draw):
 
 def written(events, **parameters):
     """The stream of an answer, as a server sends it."""
-    writer = ChunkWriter("id", "m", 1, include_usage=parameters.pop("include_usage", True))
+    include_usage = parameters.pop("include_usage", True)
+    writer = ChatChunkWriter(STAMP, choices=3, include_usage=include_usage)
     route = parameters.pop("route", HOME)
-    chunks = [writer.open(route, 3), *map(writer.render, events), writer.close(events[-1], route)]
+    chunks = [writer.open(route), *map(writer.render, events), writer.close(events[-1], route)]
     return b"".join(sse.data(chunk) for chunk in (*chunks, sse.DONE) if chunk is not None)
 
 
@@ -115,7 +118,7 @@ def test_what_is_streamed_is_what_the_openai_client_expects(events, include_usag
 def test_what_is_gathered_is_what_the_openai_client_expects(events, logprobs):
     completion = gathered(*events)
     parsed = ChatCompletion.model_validate_json(
-        render_completion(completion, "id", "m", 1, logprobs=logprobs), strict=True
+        render_completion(completion, STAMP, logprobs=logprobs), strict=True
     )
     assert [row.index for row in parsed.choices] == [0, 1, 2]
     for index, row in enumerate(parsed.choices):
@@ -141,12 +144,12 @@ def test_what_is_gathered_is_what_the_openai_client_expects(events, logprobs):
 
 
 def chunk(event, **parameters) -> Any:
-    payload = ChunkWriter("id", "m", 1, include_usage=True).render(event, **parameters)
+    payload = ChatChunkWriter(STAMP, include_usage=True).render(event, **parameters)
     return None if payload is None else json.loads(payload)
 
 
 def test_the_first_chunk_says_who_answers():
-    payload = json.loads(ChunkWriter("id", "m", 1, include_usage=False).open(AWAY, 2))
+    payload = json.loads(ChatChunkWriter(STAMP, choices=2, include_usage=False).open(AWAY))
     assert [row["delta"] for row in payload["choices"]] == [{"role": "assistant", "content": ""}] * 2
     assert payload["isthmus"] == {
         "route": "hosted",
@@ -199,7 +202,7 @@ def test_what_the_api_has_no_word_for_is_passed_over(event):
     "event", [TextDelta("x"), ReasoningDelta("x"), ToolCallDelta(0, "c", "add"), Finish("stop")]
 )
 def test_scores_go_with_whatever_follows_them_of_their_choice(event):
-    writer = ChunkWriter("id", "m", 1, include_usage=True)
+    writer = ChatChunkWriter(STAMP, include_usage=True)
     for token in "ab":
         assert writer.render(TokenScores((TokenScore(token, -1.0),))) is None
     assert json.loads(writer.render(TextDelta("other", 1)))["choices"][0]["logprobs"] is None
@@ -211,12 +214,12 @@ def test_scores_go_with_whatever_follows_them_of_their_choice(event):
 @pytest.mark.parametrize(("cost", "shown"), [(None, "0"), (Decimal("0.00125"), "0.00125")])
 def test_the_last_chunk_says_what_it_took_if_that_was_asked(cost, shown):
     finish = Finish("stop", Usage(10, 5), cost_usd=cost)
-    payload = json.loads(ChunkWriter("id", "m", 1, include_usage=True).close(finish, AWAY))
+    payload = json.loads(ChatChunkWriter(STAMP, include_usage=True).close(finish, AWAY))
     assert payload["choices"] == []
     assert payload["usage"]["total_tokens"] == 15
     assert payload["isthmus"]["cost_usd"] == shown
-    assert ChunkWriter("id", "m", 1, include_usage=False).close(finish, AWAY) is None
-    assert ChunkWriter("id", "m", 1, include_usage=True).close(Finish("stop"), AWAY) is None
+    assert ChatChunkWriter(STAMP, include_usage=False).close(finish, AWAY) is None
+    assert ChatChunkWriter(STAMP, include_usage=True).close(Finish("stop"), AWAY) is None
 
 
 # ---------------------------------------------------------------- gathered
@@ -230,7 +233,7 @@ def gathered(*events) -> Completion:
 
 
 def body(*events, logprobs=False) -> Any:
-    return json.loads(render_completion(gathered(*events), "id", "m", 1, logprobs=logprobs))
+    return json.loads(render_completion(gathered(*events), STAMP, logprobs=logprobs))
 
 
 def test_a_whole_answer():

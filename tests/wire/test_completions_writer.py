@@ -6,14 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.messages import Decision, Finish, Notice, Route, TextDelta, TokenScore, TokenScores, Usage
+from isthmus.wire.chunks import Stamp
 from isthmus.wire.completions_writer import TextChunkWriter, render_text_completion
 from isthmus.wire.gathered import Completion
 
+STAMP = Stamp("cmpl-1", 7, "m")
 ROUTE = Route(Decision("local", "raw_prompt"), "m")
 
 
 def chunks(events, heads, *, usage=True):
-    writer = TextChunkWriter("cmpl-1", "m", 7, heads=heads, include_usage=usage)
+    writer = TextChunkWriter(STAMP, heads=heads, include_usage=usage)
     pieces = [
         writer.open(ROUTE),
         *(writer.render(event) for event in events),
@@ -26,7 +28,7 @@ def whole(events, heads, *, logprobs):
     completion = Completion()
     for event in (ROUTE, *events):
         completion.add(event)
-    return json.loads(render_text_completion(completion, "cmpl-1", "m", 7, heads=heads, logprobs=logprobs))
+    return json.loads(render_text_completion(completion, STAMP, heads=heads, logprobs=logprobs))
 
 
 texts = st.text(max_size=4)

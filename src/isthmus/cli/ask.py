@@ -32,8 +32,8 @@ from isthmus.errors import UsageError
 from isthmus.messages import GenerationRequest, Message
 from isthmus.runtime.answer import Ask
 from isthmus.store import CatalogueEntry
-from isthmus.wire.chat_writer import describe_route
 from isthmus.wire.gathered import Completion
+from isthmus.wire.remarks import describe_route
 
 _PATIENCE_S = 2.0
 """After this long without input, say what is being waited for."""

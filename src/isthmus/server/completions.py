@@ -1,20 +1,16 @@
 """``POST /v1/completions``: prompts that the model reads as they stand. They never leave this machine."""
 
-import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from isthmus.engines.infill import fill_in_the_middle
-from isthmus.errors import IsthmusError
-from isthmus.generator import EventStream
-from isthmus.messages import Finish
-from isthmus.server.answering import Opening, begin, headers, streamed, whole
+from isthmus.messages import Route
+from isthmus.server.answering import begin, headers, streamed, whole
 from isthmus.server.body import read_body
-from isthmus.server.failures import error_body
+from isthmus.server.chunked import chunks, stamp
 from isthmus.server.operation import Operation
 from isthmus.server.side_by_side import side_by_side
 from isthmus.server.state import served
@@ -43,18 +39,15 @@ async def completions(request: Request) -> Response:
     answers = [begin(request, call.of(prompt)) for prompt in prompts]
     events = side_by_side(answers, call.request.n, served(request).models.pool.slots)
     if call.stream:
-        return await streamed(request, call, events, partial(_chunks, call, heads, events), ping=sse.PING)
+
+        def writer(route: Route | None) -> TextChunkWriter:
+            return TextChunkWriter(stamp("cmpl", route), heads=heads, include_usage=call.include_usage)
+
+        return await streamed(request, call, events, partial(chunks, events, writer), ping=sse.PING)
     completion = await whole(request, events)
-    route = completion.route
-    body = render_text_completion(
-        completion,
-        _new_id(),
-        route.model if route else "",
-        int(time.time()),
-        heads=heads,
-        logprobs=call.request.top_logprobs is not None,
-    )
-    return Response(body, media_type="application/json", headers=headers(route, call))
+    scored = call.request.top_logprobs is not None
+    body = render_text_completion(completion, stamp("cmpl", completion.route), heads=heads, logprobs=scored)
+    return Response(body, media_type="application/json", headers=headers(completion.route, call))
 
 
 async def _prepared(request: Request, call: CompletionsCall) -> tuple[Sequence[Raw], list[str]]:
@@ -68,37 +61,3 @@ async def _prepared(request: Request, call: CompletionsCall) -> tuple[Sequence[R
     if call.echo:
         heads = [each if isinstance(each, str) else await tokenizer.detokenize(each) for each in call.prompts]
     return prompts, [head for head in heads for _ in range(call.request.n)]
-
-
-async def _chunks(
-    call: CompletionsCall, heads: Sequence[str], events: EventStream, opening: Opening
-) -> AsyncGenerator[bytes, None]:
-    try:
-        beginning = await opening
-        route, last = beginning.route, beginning.first
-        writer = TextChunkWriter(
-            _new_id(),
-            route.model if route else "",
-            int(time.time()),
-            heads=heads,
-            include_usage=call.include_usage,
-        )
-        yield sse.data(writer.open(route))
-        for event in (*beginning.notices, beginning.first):
-            if event is not None and (chunk := writer.render(event)):
-                yield sse.data(chunk)
-        async for event in events:
-            last = event
-            if chunk := writer.render(event):
-                yield sse.data(chunk)
-    except IsthmusError as error:
-        # No [DONE] and no finish_reason: a cut answer must not look whole.
-        yield sse.data(error_body(error))
-        return
-    if isinstance(last, Finish) and (chunk := writer.close(last, route)):
-        yield sse.data(chunk)
-    yield sse.data(sse.DONE)
-
-
-def _new_id() -> str:
-    return f"cmpl-{uuid4().hex}"

@@ -7,7 +7,6 @@ import msgspec
 
 from isthmus.messages import Event, Finish, Notice, Route, Usage
 from isthmus.wire import sse
-from isthmus.wire.chat_writer import describe_route
 from isthmus.wire.messages_answer import (
     AnswerBlock,
     BlockDelta,
@@ -31,6 +30,7 @@ from isthmus.wire.messages_answer import (
 )
 from isthmus.wire.messages_request import MessagesCall
 from isthmus.wire.messages_sequence import BlockSequence
+from isthmus.wire.remarks import remarks
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -58,7 +58,7 @@ class MessageWriter:
     def open(self, route: Route | None, notices: Sequence[Notice]) -> bytes:
         """The first event: who answers. How long the prompt is, is only known at the end."""
         self._route = route
-        head = _message(self._id, route, notices, [], MessageUsage())
+        head = _message(self._id, route, [], MessageUsage(), remarks(route, notices=notices))
         return sse.event("message_start", _ENCODER.encode(MessageStart(head)))
 
     def render(self, event: Event) -> bytes:
@@ -71,7 +71,7 @@ class MessageWriter:
         """The last events: what was not yet said, why it ended, and its tokens."""
         rest = map(self._render, self._blocks.end())
         ending = _ending(finish, self._call, self._route, called=self._blocks.called)
-        end = MessageDelta(ending, _usage(finish), _cost(finish) | _told(self._notices))
+        end = MessageDelta(ending, _usage(finish), remarks(None, finish, self._notices))
         last = (
             sse.event("message_delta", _ENCODER.encode(end)),
             sse.event("message_stop", _ENCODER.encode(MessageStop())),
@@ -128,10 +128,10 @@ class MessageGatherer:
     def render(self) -> bytes:
         """The answer."""
         content = gathered([*self._blocks, *self._sequence.end()])
-        answer = _message(self._id, self.route, self._notices, content, _usage(self._finish))
+        said = remarks(self.route, self._finish, self._notices)
+        answer = _message(self._id, self.route, content, _usage(self._finish), said)
         ending = _ending(self._finish, self._call, self.route, called=self._sequence.called)
         answer.stop_reason, answer.stop_sequence = ending.stop_reason, ending.stop_sequence
-        answer.isthmus |= _cost(self._finish)
         return _ENCODER.encode(answer)
 
 
@@ -172,23 +172,10 @@ def _input(text: str) -> dict[str, Any]:
 
 
 def _message(
-    id_: str,
-    route: Route | None,
-    notices: Sequence[Notice],
-    content: list[AnswerBlock],
-    usage: MessageUsage,
+    id_: str, route: Route | None, content: list[AnswerBlock], usage: MessageUsage, said: dict[str, Any]
 ) -> MessageAnswer:
-    told = (describe_route(route) if route else {}) | _told(notices)
     model = route.model if route else ""
-    return MessageAnswer(id=f"msg_{id_}", model=model, content=content, usage=usage, isthmus=told)
-
-
-def _told(notices: Sequence[Notice]) -> dict[str, Any]:
-    return {"notices": [msgspec.to_builtins(each) for each in notices]} if notices else {}
-
-
-def _cost(finish: Finish | None) -> dict[str, Any]:
-    return {"cost_usd": str((finish and finish.cost_usd) or 0)}
+    return MessageAnswer(id=f"msg_{id_}", model=model, content=content, usage=usage, isthmus=said)
 
 
 def _usage(finish: Finish | None) -> MessageUsage:

@@ -21,9 +21,9 @@ from isthmus.messages import (
     ToolCallDelta,
     Usage,
 )
-from isthmus.wire.chat_writer import describe_route
 from isthmus.wire.gathered import Completion, GatheredChoice
 from isthmus.wire.ollama_request import Api
+from isthmus.wire.remarks import remarks
 
 PING = b" "
 """White space before the next line, which every JSON parser passes over. An empty line would end Ollama's
@@ -229,12 +229,6 @@ def _nanoseconds(time_s: float) -> int:
 def _extension(
     route: Route | None, finish: Finish, notices: Sequence[Notice], ignored: Sequence[str]
 ) -> dict[str, Any]:
-    """Our own ``isthmus`` field: who answered and why, and what the caller should know."""
-    said: dict[str, Any] = {}
-    if route is not None:
-        said = describe_route(route) | {"cost_usd": str(finish.cost_usd or 0)}
-    if notices:
-        said["notices"] = notices
-    if ignored:
-        said["ignored_parameters"] = ignored
+    """Our own field, where there is something to say."""
+    said = remarks(route, finish if route else None, notices, ignored)
     return {"isthmus": said} if said else {}

@@ -30,7 +30,7 @@ from isthmus.messages import (
     Usage,
 )
 from isthmus.wire import sse
-from isthmus.wire.chat_writer import describe_route
+from isthmus.wire.remarks import remarks
 from isthmus.wire.responses_answer import ResponseState
 from isthmus.wire.responses_items import Item, new_id
 from isthmus.wire.responses_output import (
@@ -194,7 +194,7 @@ class ResponseWriter:
         if error is not None:
             grown["error"] = {"code": _code(error), "message": error.message, "hint": error.hint}
         if self.route is not None:
-            grown["isthmus"] = self._about(self.route)
+            grown["isthmus"] = remarks(self.route, finish, self._notices)
         return self._call.echo[:-1] + b"," + _ENCODER.encode(grown)[1:]
 
     # ------------------------------------------------------------ its growth
@@ -275,15 +275,6 @@ class ResponseWriter:
 
     def _take_route(self, route: Route) -> None:
         self.route, self._model = route, route.model
-
-    def _about(self, route: Route) -> dict[str, Any]:
-        """The ``isthmus`` field, beside those of OpenAI's."""
-        about = describe_route(route)
-        if self._finish is not None:
-            about["cost_usd"] = str(self._finish.cost_usd or 0)
-        if self._notices:
-            about["notices"] = [msgspec.to_builtins(each) for each in self._notices]
-        return about
 
     # ------------------------------------------------------------ its events
 

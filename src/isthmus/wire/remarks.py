@@ -1,0 +1,49 @@
+"""The ``isthmus`` field, which every API's answers carry beside its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from isthmus.messages import Finish, Notice, Route
+
+
+def describe_route(route: Route) -> dict[str, Any]:
+    """Who answers and why."""
+    evidence = route.decision.evidence
+    numbers = {"p_local_wrong": evidence.p_local_wrong, "threshold": evidence.threshold}
+    described: dict[str, Any] = {
+        "route": route.decision.target,
+        "reason": route.decision.reason,
+        "stage": route.decision.stage,
+        "model": route.model,
+        "provider": route.provider,
+    }
+    described |= {name: round(value, 4) for name, value in numbers.items() if value is not None}
+    if evidence.features:
+        described["features"] = evidence.features
+    return described
+
+
+def remarks(
+    route: Route | None,
+    finish: Finish | None = None,
+    notices: Sequence[Notice] = (),
+    ignored: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What there is to say beside an answer, or beside its beginning or end.
+
+    Args:
+        route: Who answers and why.
+        finish: Its end, which tells what it cost.
+        notices: What the person should know.
+        ignored: Parameters of the request that had no effect.
+    """
+    said = describe_route(route) if route else {}
+    if finish is not None:
+        said["cost_usd"] = str(finish.cost_usd or 0)
+    if notices:
+        said["notices"] = [msgspec.to_builtins(each) for each in notices]
+    if ignored:
+        said["ignored_parameters"] = ignored
+    return said
