@@ -43,6 +43,9 @@ from isthmus.server.state import Served
 from isthmus.server.streaming import ClientGone
 from isthmus.settings import Secret
 
+_UNVERSIONED = frozenset({"/chat/completions", "/completions", "/embeddings", "/models", "/responses"})
+"""Paths that are there without their ``/v1``, too: llama-server, LiteLLM and others let it be left out."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -119,7 +122,10 @@ def build_app(
         settings=service.settings,
         limiter=Limiter(service.ledger.tokens_today),
     )
-    templates = {route.endpoint: route.path for route in router.routes if isinstance(route, Route)}
+    routes = [route for route in router.routes if isinstance(route, Route)]
+    templates = {route.endpoint: route.path for route in routes}
+    unversioned = ((route, route.path.removeprefix("/v1")) for route in routes)
+    router.routes += [Route(path, route.endpoint) for route, path in unversioned if path in _UNVERSIONED]
     return Front(guard, service=service, templates=templates, watchers=told)
 
 

@@ -92,7 +92,7 @@ def error_response(
     status = error.http_status if status is None else status
     if isinstance(error, Busy | RateLimited):
         headers = {**(headers or {}), "Retry-After": str(error.retry_after_s)}
-        if path.startswith("/v1/responses") and isinstance(error, Busy):
+        if path.startswith(("/v1/responses", "/responses")) and isinstance(error, Busy):
             status = 503  # Codex tries again after a 503, and gives up at a 429
     if status in (408, 413):
         headers = {**(headers or {}), "Connection": "close"}  # what is left of the body is not waited for
