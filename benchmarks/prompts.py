@@ -114,10 +114,16 @@ def reading(chooser, tokens):
     return [SYSTEM, user(f"Page {chooser.randrange(10**5)}. {page} What is this page about?")]
 
 
-def story(chooser):
-    """A short prompt that asks for a long answer."""
-    things = ", ".join(chooser.sample(NOUNS.split(), 12))
-    return [SYSTEM, user(f"Tell me a long story, number {chooser.randrange(10**5)}, about these: {things}.")]
+def essay(chooser):
+    """A short prompt to which all three models have much to say (a story the smaller coder won't tell)."""
+    first, second = chooser.sample(NOUNS.split(), 2)
+    return [
+        SYSTEM,
+        user(
+            f"Write an essay of {chooser.randrange(800, 1200)} words about {first} and {second}: what they "
+            "are made of, how people have used them through the ages, and what they mean to us."
+        ),
+    ]
 
 
 def follow_up(chooser):

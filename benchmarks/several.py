@@ -131,7 +131,7 @@ async def _client(session, url, names, chooser, began, seconds, outcomes):
     while (s := round(time.perf_counter() - began, 3)) < seconds:
         model = chooser.choice(names)
         try:
-            answer = await ask(session, url, prompts.story(chooser), MAX_TOKENS, model)
+            answer = await ask(session, url, prompts.essay(chooser), MAX_TOKENS, model)
         except NoAnswer as refusal:
             outcomes.append(judged(refusal, s, model))
             # Where there is no word on when, at least not at once.

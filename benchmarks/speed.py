@@ -27,7 +27,7 @@ from benchmarks.results import environment
 from benchmarks.rows import Request, Row, Rows, Run
 from benchmarks.workloads import CELLS, MEMORY, Cell, exchange
 
-ROUNDS = {"smollm2:135m": (5, 3), "qwen2.5-coder:0.5b": (3, 2), "qwen2.5-coder:1.5b": (2, 1)}
+ROUNDS = {"smollm2:135m": (8, 3), "qwen2.5-coder:0.5b": (4, 1), "qwen2.5-coder:1.5b": (2, 1)}
 """By model: rounds with one client, and with several (each of which is several requests)."""
 
 

@@ -62,7 +62,7 @@ def exchange(cell, sizes, model, number, client):
         case "prefill":
             return Exchange(None, prompts.reading(chooser, sizes.prefill), 1)
         case "decode":
-            return Exchange(None, prompts.story(chooser), sizes.decode)
+            return Exchange(None, prompts.essay(chooser), sizes.decode)
         case "second turn" | "memory":
             first = prompts.reading(chooser, sizes.first_turn)
             return Exchange(first, [prompts.follow_up(chooser)], sizes.second_answer)
