@@ -8,7 +8,9 @@ from isthmus.engines.lending import lent_files
 from isthmus.engines.loading import Loading, worker_config
 from isthmus.fit import Budget, plan
 from isthmus.settings import EngineSettings
+from isthmus.store import Store
 from isthmus.trust import verify
+from tests.engines.weights import eyes
 
 MIB = 1 << 20
 
@@ -51,7 +53,8 @@ def test_threads_are_the_persons_or_those_that_measured_fastest(tiny):
 @pytest.mark.parametrize(
     ("wanted", "with_draft", "told"),
     [
-        ("auto", False, "ngram"),
+        ("auto", False, "off"),
+        ("ngram", False, "ngram"),
         ("auto", True, "draft"),
         ("ngram", True, "ngram"),
         ("draft", False, "off"),
@@ -62,6 +65,15 @@ def test_a_draft_model_guesses_where_there_is_one(tiny, wanted, with_draft, told
     with verify(tiny) as draft:
         more = {"draft": draft} if with_draft else {}
         assert config(tiny, EngineSettings(speculation=wanted), **more)["speculation"] == told
+
+
+def test_a_model_that_sees_is_not_guessed_ahead_without_a_draft_model(tiny, tmp_path):
+    projector = eyes(tiny.path, tmp_path / "mmproj.gguf")
+    seeing = Store(tmp_path / "home").add_file(tiny.path, "seeing", projector=projector)
+    for wanted in ("auto", "ngram", "off"):
+        told = config(seeing, EngineSettings(speculation=wanted))
+        assert told["speculation"] == "off"
+        assert told["projector"]
 
 
 def test_a_file_is_mapped_unless_memory_is_limited(tiny):

@@ -3,11 +3,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.engines.worker_config import NGRAM_DRAFT
-from isthmus.fit.sizes import DRAFT_TOKENS, compute_bytes, kv_bytes, padded, recurrent_bytes, worker_bytes
+from isthmus.fit import Budget, plan
+from isthmus.fit.sizes import (
+    DRAFT_TOKENS,
+    compute_bytes,
+    guessed_tokens,
+    kv_bytes,
+    padded,
+    projector_bytes,
+    recurrent_bytes,
+    worker_bytes,
+)
 from isthmus.settings import EngineSettings
 from isthmus.store.gguf import read_header
-from isthmus.store.shape import LayerShape
-from tests.fit.shapes import MIB, shape, shapes, unhurried
+from isthmus.store.shape import LayerShape, ProjectorShape
+from tests.fit.shapes import GIB, MIB, shape, shapes, unhurried
 from tests.store.large import gpt_oss_20b, kimi_k2, write_sparse
 
 ONE = EngineSettings(parallel=1, speculation="off")
@@ -101,6 +111,58 @@ def test_attention_that_is_not_fused_takes_more(model, context):
         compute_bytes(model, EngineSettings(flash_attention=each), context) for each in ("on", "off")
     )
     assert fused < plain
+
+
+def test_a_projector_takes_its_weights_and_its_patches():
+    eyes = ProjectorShape(
+        weights_bytes=800 * MIB,
+        image_length=896,
+        patch_length=14,
+        embedding_length=1152,
+        feed_forward_length=4304,
+    )
+    assert eyes.patches == 4096
+    assert projector_bytes(eyes) == 4096 * 4 * (2 * 1152 + 2 * 4304)
+    engine, budget = EngineSettings(context_length=1024, speculation="off"), Budget(8 * GIB)
+    blind, seeing = (plan(shape(projector=each), budget, engine) for each in (None, eyes))
+    assert seeing.weights_bytes - blind.weights_bytes == 800 * MIB
+    assert seeing.compute_bytes - blind.compute_bytes == projector_bytes(eyes)
+    assert seeing.total_bytes == seeing.ram_bytes
+
+
+def test_a_projector_lies_on_the_first_gpu():
+    eyes = ProjectorShape(
+        weights_bytes=100 * MIB,
+        image_length=448,
+        patch_length=14,
+        embedding_length=1024,
+        feed_forward_length=4096,
+    )
+    engine = EngineSettings(context_length=1024, speculation="off")
+    budget = Budget(8 * GIB, (8 * GIB, 8 * GIB))
+    blind, seeing = (plan(shape(projector=each), budget, engine) for each in (None, eyes))
+    assert seeing.ram_bytes == blind.ram_bytes
+    assert seeing.gpu_bytes - blind.gpu_bytes == 100 * MIB + projector_bytes(eyes)
+
+
+@pytest.mark.parametrize(
+    ("speculation", "weights_mb", "sees", "guessed"),
+    [
+        ("auto", 255, False, 0),
+        ("auto", 256, False, DRAFT_TOKENS),
+        ("ngram", 1, False, DRAFT_TOKENS),
+        ("off", 1000, False, 0),
+        ("draft", 1000, False, 0),
+        ("auto", 1000, True, 0),
+        ("ngram", 1000, True, 0),
+    ],
+)
+def test_guesses_are_made_where_they_pay(speculation, weights_mb, sees, guessed):
+    eyes = ProjectorShape(
+        weights_bytes=1, image_length=1, patch_length=1, embedding_length=1, feed_forward_length=1
+    )
+    model = shape(0, input_bytes=weights_mb * MIB, output_bytes=0, projector=eyes if sees else None)
+    assert guessed_tokens(model, EngineSettings(speculation=speculation)) == guessed
 
 
 def test_the_vocabulary_counts():

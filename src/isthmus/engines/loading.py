@@ -7,6 +7,7 @@ from isthmus.engines.embedding_plan import EmbeddingLoad
 from isthmus.engines.lending import LentFiles
 from isthmus.engines.worker_config import WorkerConfig
 from isthmus.fit import Budget, Plan
+from isthmus.fit.sizes import guessed_tokens
 from isthmus.settings import EngineSettings
 from isthmus.trust import VerifiedModel
 
@@ -48,6 +49,7 @@ def worker_config(loading: Loading, files: LentFiles, key: str) -> WorkerConfig:
     settings = loading.settings
     return WorkerConfig(
         model=files.model,
+        projector=files.projector,
         alias=loading.model.name,
         key=key,
         context_length=_context_length(loading),
@@ -89,10 +91,10 @@ def _gpu_layers(loading: Loading) -> int:
 
 def _speculation(loading: Loading) -> str:
     """What guesses tokens ahead: a draft model where there is one, unless the person says otherwise."""
-    wanted = loading.settings.speculation
-    if wanted == "auto":
-        return "draft" if loading.draft is not None else "ngram"
-    return "off" if wanted == "draft" and loading.draft is None else wanted
+    settings = loading.settings
+    if loading.draft is not None and settings.speculation in ("auto", "draft"):
+        return "draft"
+    return "ngram" if guessed_tokens(loading.model.header.shape, settings) else "off"
 
 
 def _prompt_cache_mb(loading: Loading) -> int:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from msgspec import Struct
 
 from isthmus.fit.nouns import Budget
-from isthmus.fit.sizes import compute_bytes, kv_bytes, recurrent_bytes, worker_bytes
+from isthmus.fit.sizes import compute_bytes, kv_bytes, projector_bytes, recurrent_bytes, worker_bytes
 from isthmus.settings import EngineSettings
 from isthmus.store.shape import ModelShape
 
@@ -99,6 +99,10 @@ def lay_out(
         if device.weights:
             device.compute = buffers
             device.overhead += worker_bytes(shape) if device is ram else GPU_MARGIN_BYTES
+    if shape.projector is not None:
+        seer = devices[1] if gpu_layers else ram  # llama.cpp puts it on the first GPU
+        seer.weights += shape.projector.weights_bytes
+        seer.compute += projector_bytes(shape.projector)
     sizes = (budget.ram_bytes, *budget.gpu_bytes)
     fits = all(device.total <= size for device, size in zip(devices, sizes, strict=True))
     return Placement(gpu_layers, cpu_expert_layers, devices, fits)

@@ -6,7 +6,7 @@ for the common architectures; docs/concepts/memory.md derives them and has what 
 """
 
 from isthmus.settings import EngineSettings
-from isthmus.store.shape import LayerShape, ModelShape
+from isthmus.store.shape import LayerShape, ModelShape, ProjectorShape
 
 MICRO_BATCH = 512
 """Tokens of a prompt that are computed at once: llama.cpp's ``n_ubatch``."""
@@ -18,6 +18,10 @@ _Q8_BITS = 8.5
 
 DRAFT_TOKENS = 15
 """How many tokens are guessed ahead where that is on (``NGRAM_DRAFT`` of the worker)."""
+LEAST_GUESSED_BYTES = 256 << 20
+"""Weights of less aren't guessed ahead unless the person says so. A guess is checked in one batch of 16
+tokens, which takes as long as 1.8 single tokens of a model of 1.5B (AVX-512, 2 cores), 2.4 of one of 0.5B,
+and 7 of one of 135M: so many must be right to gain anything, and small models rarely copy so faithfully."""
 PROCESS_BYTES = 35 << 20
 """A worker without a model: Python, llama.cpp, the HTTP server's threads (measured)."""
 TOKEN_BYTES = 440
@@ -69,8 +73,18 @@ def compute_bytes(shape: ModelShape, engine: EngineSettings, context_length: int
 
 def _logits_bytes(shape: ModelShape, engine: EngineSettings) -> int:
     """The logits of a token of each slot, and of one slot's guesses: few guess at once."""
-    guessed = 0 if engine.speculation == "off" else DRAFT_TOKENS
+    by_model = engine.draft_model is not None and engine.speculation in ("auto", "draft")
+    guessed = DRAFT_TOKENS if by_model else guessed_tokens(shape, engine)
     return (engine.parallel + guessed) * shape.vocabulary * _F32
+
+
+def guessed_tokens(shape: ModelShape, engine: EngineSettings) -> int:
+    """How many tokens are guessed ahead by n-grams; 0: none."""
+    # Whoever guesses, llama.cpp compares a draft model's width with an image's; with none, it falls.
+    if engine.speculation in ("off", "draft") or shape.projector is not None:
+        return 0
+    worth_it = engine.speculation == "ngram" or shape.weights_bytes >= LEAST_GUESSED_BYTES
+    return DRAFT_TOKENS if worth_it else 0
 
 
 def _dense_numbers(shape: ModelShape) -> int:
@@ -94,6 +108,13 @@ def _attention_numbers(shape: ModelShape) -> int:
     width = max((layer.kv_width for layer in shape.layers), default=0)
     queries = shape.heads * shape.head_length
     return 3 * queries + 3 * shape.embedding_length + width
+
+
+def projector_bytes(projector: ProjectorShape) -> int:
+    """The buffers that the patches of an image need on their way through a projector's layers."""
+    attention = 6 * projector.embedding_length
+    dense = 2 * projector.embedding_length + 2 * projector.feed_forward_length
+    return projector.patches * max(attention, dense) * _F32
 
 
 # ---------------------------------------------------------------- the rest
