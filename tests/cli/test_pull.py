@@ -15,7 +15,7 @@ import pytest
 from isthmus.store import Store
 from isthmus.store.part import Part, fetched_bytes
 from tests.store.repository import Repository
-from tests.store.samples import Hub, gguf_bytes, running_hub
+from tests.store.samples import Hub, gguf_bytes, projector_bytes, running_hub
 
 SMALL, LARGE = gguf_bytes(fill=1), gguf_bytes(fill=2) + bytes(10_000)
 
@@ -163,3 +163,37 @@ def test_ctrl_c_ends_a_pull_at_once(hubs, home):
     assert victim.returncode == 130
     assert time.monotonic() - begun < 5
     assert "Traceback" not in err
+
+
+# ---------------------------------------------------------------- models that see
+
+
+def test_a_repository_brings_the_projector(isthmus, home, hubs):
+    Repository(*hubs, {"tiny-Q4_K_M.gguf": SMALL, "mmproj-F16.gguf": projector_bytes()})
+    assert isthmus("pull", "hf:maker/Tiny-GGUF").code == 0
+    (model,) = Store(home).models()
+    assert model.path.read_bytes() == SMALL
+    assert model.projector_path is not None
+    assert model.projector_path.read_bytes() == projector_bytes()
+    assert "seen" in isthmus("show", "tiny:q4_k_m").out
+    assert "is here" in isthmus("pull", "hf:maker/Tiny-GGUF").err
+
+
+def test_what_is_called_a_projector_and_is_none_is_refused(isthmus, home, hubs):
+    Repository(*hubs, {"tiny-Q4_K_M.gguf": SMALL, "mmproj-F16.gguf": LARGE})
+    pulled = isthmus("pull", "hf:maker/Tiny-GGUF")
+    assert pulled.code != 0
+    assert "mmproj-F16.gguf is no projector of images" in pulled.err
+    assert Store(home).models() == []
+
+
+def test_a_file_is_given_its_projector(isthmus, home, tmp_path):
+    weights, eyes = tmp_path / "tiny.gguf", tmp_path / "mmproj-tiny.gguf"
+    weights.write_bytes(SMALL)
+    eyes.write_bytes(projector_bytes())
+    assert isthmus("pull", str(weights), "--projector", str(eyes)).code == 0
+    (model,) = Store(home).models()
+    assert model.projector_path is not None
+    assert model.projector_path.samefile(eyes)
+    refused = isthmus("pull", "hf:maker/Tiny-GGUF", "--projector", str(eyes))
+    assert (refused.code, "--projector is for a GGUF file" in refused.err) == (2, True)

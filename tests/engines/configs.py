@@ -4,6 +4,7 @@ from isthmus.engines.worker_config import WorkerConfig
 
 PLAIN = WorkerConfig(
     model=["/weights.gguf"],
+    projector="",
     alias="mine:7b",
     key="k" * 43,
     context_length=4096,

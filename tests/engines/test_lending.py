@@ -7,8 +7,10 @@ import pytest
 
 from isthmus.engines.lending import lent_files
 from isthmus.errors import UnknownModel
+from isthmus.store import Store
 from isthmus.trust import verify
 from tests.engines.weights import split
+from tests.store.samples import projector_bytes
 
 HAS_PROC = Path("/proc/self/fd").is_dir()
 
@@ -20,7 +22,16 @@ def inode(path):
 def test_one_file_is_lent_as_it_is(tiny):
     with verify(tiny) as model, lent_files(model, None, ()) as files:
         assert files.model == [f"/proc/self/fd/{model.fd}" if HAS_PROC else str(tiny.path)]
-        assert (files.draft, files.adapters, files.fds) == ("", [], model.fds)
+        assert (files.projector, files.draft, files.adapters, files.fds) == ("", "", [], model.fds)
+
+
+def test_a_projector_is_lent_with_its_model(tiny, tmp_path):
+    eyes = tmp_path / "mmproj.gguf"
+    eyes.write_bytes(projector_bytes())
+    stored = Store(tmp_path / "home").add_file(tiny.path, "seeing", projector=eyes)
+    with verify(stored) as model, lent_files(model, None, ()) as files:
+        assert Path(files.projector).read_bytes() == projector_bytes()
+        assert len(files.fds) == 2
 
 
 def test_pieces_have_links_by_the_names_that_llama_cpp_looks_for(tiny, tmp_path):

@@ -30,12 +30,23 @@ from isthmus.errors import (
     WorkerDied,
 )
 from isthmus.fit import Budget, plan
-from isthmus.messages import Finish, GenerationRequest, Message, Notice, TextDelta, TokenScores
+from isthmus.messages import (
+    Finish,
+    GenerationRequest,
+    ImagePart,
+    Message,
+    Notice,
+    TextDelta,
+    TextPart,
+    TokenScores,
+)
 from isthmus.settings import EngineSettings
+from isthmus.store import Store
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.trust import verify
 from isthmus.wire.chat_body import render_chat
-from tests.engines.weights import adapter, split
+from tests.engines.weights import COLOURS, adapter, eyes, split
+from tests.wire.pictures import painted
 
 SETTINGS = EngineSettings(context_length=2048, parallel=4)
 
@@ -443,23 +454,23 @@ def test_several_choices_share_one_reading_of_the_prompt(tiny):
     assert four < 2 * one
 
 
-EDIT = "Say this again, word by word:\n" + "\n".join(
-    f"    self.{name}.append({name}_of(line, {number}))"
-    for number, name in enumerate(("names", "places", "dates", "notes", "names", "places", "dates", "notes"))
+COPY = (
+    "Repeat this text:\nThe quick brown fox jumps over the lazy dog. The five boxing wizards jump quickly. "
+    "How vexingly quick daft zebras jump. Bright vixens jump while dozy fowl quack.\n"
 )
 
 
 def test_guessing_ahead_changes_no_answer_and_saves_steps(tiny):
     async def work(engine):
         client = await engine.open()
-        asked = request(EDIT, max_tokens=160)
+        asked = request(COPY, max_tokens=160)
         body = render_chat(asked, "tiny", "llama").replace(b'"stream":true', b'"stream":false')
         answer = await client.post("/chat/completions", body)
         assert text_of(await events_of(engine, asked)) == answer["choices"][0]["message"]["content"]
         return answer
 
     plain = with_engine(tiny, work, msgspec.structs.replace(SETTINGS, speculation="off"))
-    guessed = with_engine(tiny, work, msgspec.structs.replace(SETTINGS, speculation="auto"))
+    guessed = with_engine(tiny, work, msgspec.structs.replace(SETTINGS, speculation="ngram"))
     assert guessed["choices"] == plain["choices"]
     assert guessed["timings"]["draft_n_accepted"] > 5
     assert "draft_n" not in plain["timings"]
@@ -467,10 +478,39 @@ def test_guessing_ahead_changes_no_answer_and_saves_steps(tiny):
 
 def test_a_draft_model_changes_no_answer_either(tiny):
     async def work(engine):
-        return text_of(await events_of(engine, request(EDIT, max_tokens=60)))
+        return text_of(await events_of(engine, request(COPY, max_tokens=60)))
 
     plain = with_engine(tiny, work, msgspec.structs.replace(SETTINGS, speculation="off"))
     assert with_engine(tiny, work, draft=verify(tiny)) == plain
+
+
+# ---------------------------------------------------------------- images
+
+
+RED, GREEN, BLUE = (painted(*(255 * (channel == own) for channel in range(3))) for own in range(3))
+
+
+@pytest.fixture
+def seeing(tiny, tmp_path):
+    """The tiny model with a projector that makes words of colours."""
+    projector = eyes(tiny.path, tmp_path / "mmproj.gguf")
+    return Store(tmp_path / "seeing").add_file(tiny.path, "seeing", projector=projector)
+
+
+def shown(*images, text="Say this word:", **more):
+    parts = (TextPart(text), *map(ImagePart, images))
+    return GenerationRequest((Message("user", parts),), **{"max_tokens": 8, "temperature": 0, **more})
+
+
+def test_a_model_with_a_projector_sees(seeing):
+    async def work(engine):
+        assert engine.model.vision
+        told = [text_of(await events_of(engine, shown(image))) for image in (RED, GREEN, BLUE)]
+        assert engine.model.vision
+        return told
+
+    for colour, answer in zip(COLOURS, with_engine(seeing, work), strict=True):
+        assert colour in answer.lower()
 
 
 # ---------------------------------------------------------------- the context

@@ -95,6 +95,11 @@ def test_what_is_left_to_the_engine_is_not_named():
             {"pooling": "own", "text_tokens": 512},
             ["--embeddings", "--batch-size", "512", "--ubatch-size", "512"],
         ),
+        ({"projector": "/eyes.gguf"}, ["--mmproj", "/eyes.gguf"]),
+        (
+            {"projector": "/eyes.gguf", "gpu_layers": 0},
+            ["--mmproj", "/eyes.gguf", "--no-mmproj-offload", "--n-gpu-layers", "0", "--fit", "off"],
+        ),
         ({"chat_template": "{{ messages }}"}, ["--chat-template", "{{ messages }}"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Real weights in other forms: a model split in pieces as llama-gguf-split does it, a LoRA adapter for it."""
+"""Real weights in other forms: a model in pieces as llama-gguf-split makes them, an adapter, a projector."""
 
 import struct
 from pathlib import Path
@@ -124,3 +124,89 @@ def pooled(source, path, pooling):
     count, keys, tensors = read(source)
     write(path, count + 1, keys + key("llama.pooling_type", 4, "I", pooling), tensors)
     return path
+
+
+# ---------------------------------------------------------------- eyes
+
+COLOURS = ("red", "green", "blue")
+PATCH = 16
+"""Pixels a side, of an image that is one patch."""
+_WIDTH = 32
+
+
+def eyes(source: Path, path: Path) -> Path:
+    """A projector (llama.cpp's "mmproj") by which the model reads a red image as the word "red", and so on.
+
+    It is a LLaVA projector without layers: the patch's mean red, green and blue are weights on the embeddings
+    of those words. Between its two matrices is a GELU, which leaves 0 and large numbers as they are.
+    """
+    words = [embedding(source, "Ġ" + colour) for colour in COLOURS]
+    length = len(words[0])
+    means = [
+        1 / PATCH**2 if output == channel else 0.0
+        for output in range(_WIDTH)
+        for channel in range(3)
+        for _ in range(PATCH**2)
+    ]
+    large = [10.0 * (row == column) for row in range(_WIDTH) for column in range(_WIDTH)]
+    none = [[0.0] * length] * (_WIDTH - len(words))
+    mixed = [word[place] / 10 for place in range(length) for word in (*words, *none)]
+    zero = [0.0] * _WIDTH
+    tensors = [
+        floats("v.patch_embd.weight", (PATCH, PATCH, 3, _WIDTH), means),
+        floats("v.position_embd.weight", (_WIDTH, 1), zero),
+        floats("mm.0.weight", (_WIDTH, _WIDTH), large),
+        floats("mm.0.bias", (_WIDTH,), zero),
+        floats("mm.2.weight", (_WIDTH, length), mixed),
+        floats("mm.2.bias", (length,), [0.0] * length),
+        # A layer that is there and, being the last, never asked: LLaVA's takes the one before it.
+        floats("v.blk.0.attn_out.weight", (_WIDTH, _WIDTH), zero * _WIDTH),
+        floats("v.blk.0.ffn_up.weight", (_WIDTH, 2 * _WIDTH), zero * 2 * _WIDTH),
+        floats("v.blk.0.ffn_down.weight", (2 * _WIDTH, _WIDTH), zero * 2 * _WIDTH),
+    ]
+    keys = [
+        text("general.architecture") + struct.pack("<I", 8) + text("clip"),
+        text("general.type") + struct.pack("<I", 8) + text("mmproj"),
+        text("clip.projector_type") + struct.pack("<I", 8) + text("mlp"),
+        key("clip.has_vision_encoder", 7, "?", True),
+        key("clip.vision.attention.layer_norm_epsilon", 6, "f", 1e-6),
+        text("clip.vision.image_mean") + struct.pack("<IIQ3f", 9, 6, 3, 0, 0, 0),
+        text("clip.vision.image_std") + struct.pack("<IIQ3f", 9, 6, 3, 1, 1, 1),
+    ]
+    sizes = {
+        "image_size": PATCH,
+        "patch_size": PATCH,
+        "embedding_length": _WIDTH,
+        "feed_forward_length": 2 * _WIDTH,
+        "projection_dim": length,
+        "block_count": 1,
+        "attention.head_count": 2,
+    }
+    keys += [key(f"clip.vision.{name}", 4, "I", size) for name, size in sizes.items()]
+    return write(path, len(keys), b"".join(keys), tensors)
+
+
+def floats(name, shape, numbers):
+    return Tensor(name, shape, 0, struct.pack(f"<{len(numbers)}f", *numbers))
+
+
+def embedding(source, token):
+    """What a word is to the model: its row of the table of embeddings, of Q8_0 (scale f16, 32 numbers)."""
+    (table,) = (each for each in read(source)[2] if each.name == "token_embd.weight")
+    assert table.kind == 8, table.kind
+    length, row = table.shape[0], vocabulary(source).index(token)
+    size = length // 32 * 34
+    data = table.data[row * size : (row + 1) * size]
+    return [scale * number for scale, *numbers in struct.iter_unpack("<e32b", data) for number in numbers]
+
+
+def vocabulary(source):
+    reader = Reader(source.read_bytes())
+    reader.at = 16
+    for _ in range(reader.number("Q")):
+        name, kind = reader.text(), reader.number("I")
+        if name == "tokenizer.ggml.tokens":
+            assert reader.number("I") == 8
+            return [reader.text() for _ in range(reader.number("Q"))]
+        reader.pass_over(kind)
+    raise AssertionError("it has no vocabulary")

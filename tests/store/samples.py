@@ -76,6 +76,21 @@ def gguf_bytes(
     return head + bytes(-len(head) % alignment) + bytes([fill]) * data_bytes
 
 
+PROJECTOR_KEYS: dict[str, object] = {
+    "general.architecture": "clip",
+    "general.type": "mmproj",
+    "clip.vision.image_size": 448,
+    "clip.vision.patch_size": 14,
+    "clip.vision.embedding_length": 1024,
+    "clip.vision.feed_forward_length": 4096,
+}
+
+
+def projector_bytes(*, keys: dict[str, object] = PROJECTOR_KEYS, fill: int = 0x5A) -> bytes:
+    """A projector as far as its header: images of 448 pixels a side, in 32 x 32 patches."""
+    return gguf_bytes(keys=keys, tensors=(tensor("mm.0.weight", (8,), 0, 0),), data_bytes=32, fill=fill)
+
+
 def split_gguf(folder: Path, count: int, *, stem: str = "big", fill: int = 0xA5) -> list[Path]:
     """A split model's files, as llama-gguf-split writes them: the first has the keys, each has tensors."""
     paths: list[Path] = []

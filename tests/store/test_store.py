@@ -13,7 +13,7 @@ from isthmus.store.hashing import hash_file
 from isthmus.store.locks import exclusive
 from isthmus.store.manifest import FileProof
 from isthmus.store.store import Store
-from tests.store.samples import entry_for, gguf_bytes, split_gguf
+from tests.store.samples import entry_for, gguf_bytes, projector_bytes, split_gguf
 
 
 @pytest.fixture
@@ -51,6 +51,37 @@ def test_a_file_gets_a_name(store, weights):
     assert model.path.read_bytes() == gguf_bytes()
     assert model.path.name == f"sha256-{model.digest}"
     assert model.path.samefile(weights), "linked, not copied"
+
+
+def test_a_projector_comes_and_goes_with_its_model(store, weights, tmp_path):
+    eyes = tmp_path / "mmproj.gguf"
+    eyes.write_bytes(projector_bytes())
+    model = store.add_file(weights, "mine", projector=eyes)
+    assert store.require(parse_model("mine")) == model
+    assert model.paths == (model.path,)
+    assert model.projector_path is not None
+    assert model.projector_path.read_bytes() == projector_bytes()
+    assert model.total_bytes == len(gguf_bytes()) + len(projector_bytes())
+    assert store.copy("mine", "yours").projector == model.projector
+    store.remove("mine")
+    assert len(blobs(store)) == 2
+    store.remove("yours")
+    assert blobs(store) == []
+
+
+def test_a_model_whose_projector_is_gone_is_not_here(store, weights, tmp_path):
+    eyes = tmp_path / "mmproj.gguf"
+    eyes.write_bytes(projector_bytes())
+    path = store.add_file(weights, "mine", projector=eyes).projector_path
+    assert path is not None
+    path.unlink()
+    assert store.resolve(parse_model("mine")) is None
+
+
+def test_what_is_no_projector_is_not_taken_for_one(store, weights, other):
+    with pytest.raises(InvalidWeights, match="no projector"):
+        store.add_file(weights, "mine", projector=other)
+    assert store.models() == []
 
 
 def test_a_file_is_found_through_a_symbolic_link(store, weights, tmp_path):

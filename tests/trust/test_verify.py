@@ -10,7 +10,7 @@ from isthmus.messages import Progress
 from isthmus.naming import parse_model
 from isthmus.store import Store, StoredModel, parse_headers
 from isthmus.trust import VerifiedModel, verify
-from tests.store.samples import gguf_bytes, split_gguf
+from tests.store.samples import gguf_bytes, projector_bytes, split_gguf
 
 CONTENT = gguf_bytes()
 CHANGED = gguf_bytes(fill=7)
@@ -74,6 +74,35 @@ def test_closing(model):
         _ = verified.fd
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
+
+
+# ---------------------------------------------------------------- projectors
+
+
+@pytest.fixture
+def seeing(store, source, tmp_path) -> StoredModel:
+    eyes = tmp_path / "mmproj.gguf"
+    eyes.write_bytes(projector_bytes())
+    return store.add_file(source, "seeing", projector=eyes)
+
+
+def test_a_projector_is_verified_with_its_model(seeing):
+    assert hashed_bytes(seeing) == 0
+    with verify(seeing) as verified:
+        assert verified.header.sees
+        assert verified.paths == seeing.paths
+        assert verified.projector is not None
+        assert verified.projector.path == seeing.projector_path
+        fd = verified.projector.file.fileno()
+        assert os.read(fd, 1 << 20) == projector_bytes()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+def test_a_changed_projector_is_found_out(seeing):
+    seeing.projector_path.write_bytes(projector_bytes(fill=1))
+    with pytest.raises(DigestMismatch, match="changed since they were pulled"):
+        verify(seeing)
 
 
 # ---------------------------------------------------------------- changed files

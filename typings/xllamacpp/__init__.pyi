@@ -71,6 +71,8 @@ class CommonParams:
     warmup: bool
     fit_params: bool
     load_mode: int
+    mmproj: _Model
+    mmproj_use_gpu: bool
     flash_attn_type: llama_flash_attn_type
     cache_type_k: ggml_type
     cache_type_v: ggml_type

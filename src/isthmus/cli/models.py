@@ -28,7 +28,7 @@ from isthmus.store import (
     hash_open_file,
     open_weights,
     parse_header,
-    read_headers,
+    read_model,
 )
 
 NameOrPath = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A model's name, or a GGUF file.")]
@@ -103,7 +103,7 @@ def show(model: NameOrPath, as_json: Json = False) -> None:
         return
     else:
         stored = store.resolve(ref) or store.require(parse_model(entry.name) if entry else ref)
-        weights, header = _stored(stored), read_headers(stored.paths)
+        weights, header = _stored(stored), read_model(stored)
     if as_json:
         console.write_json({"weights": weights, "header": header})
     else:
@@ -138,6 +138,7 @@ def _fields(weights: Weights, header: GgufHeader) -> dict[str, str]:
         "Quantization": header.quantization or "unknown",
         "Context length": f"{context:,} tokens" if context else "unknown",
         "Chat template": "yes" if header.has_chat_template else "none",
+        "Images": "seen" if header.sees else "",
     }
 
 

@@ -5,7 +5,7 @@ from msgspec import Struct
 from isthmus.errors import UsageError
 from isthmus.naming import ModelRef, parse_model
 from isthmus.settings import Settings
-from isthmus.store import CatalogueEntry, GgufHeader, Store, catalogue, read_headers, whole_model
+from isthmus.store import CatalogueEntry, GgufHeader, Store, catalogue, read_model
 from isthmus.store.quantization import BITS_PER_WEIGHT
 from isthmus.store.shape import ModelShape, scaled
 
@@ -52,11 +52,11 @@ def find_subject(model: str, quantization: str | None, settings: Settings) -> Su
 def _header(ref: ModelRef, entry: CatalogueEntry | None, store: Store) -> GgufHeader | None:
     """The header of the file or the stored model; None where the model isn't here, but in the catalogue."""
     if ref.kind == "path":
-        return read_headers(whole_model(ref.path))
+        return read_model(ref.path)
     stored = store.resolve(ref) or (store.resolve(parse_model(entry.name)) if entry else None)
     if stored is None and entry is None:
         stored = store.require(ref)  # says which name is nearest
-    return read_headers(stored.paths) if stored else None
+    return read_model(stored) if stored else None
 
 
 def _of_header(name: str, header: GgufHeader) -> Subject:

@@ -1,5 +1,6 @@
 """``isthmus pull``: a model of the catalogue, of a source, or of a file."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,9 +32,17 @@ QuantOption = Annotated[
     str | None,
     typer.Option("--quant", help="The quantization, Q4_K_M; by default that, or the largest that fits."),
 ]
+ProjectorOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--projector", help="For a file: the one that makes it see (mmproj-*.gguf). Repositories bring it."
+    ),
+]
 
 
-def pull(model: Reference, name: NameOption = None, quant: QuantOption = None) -> None:
+def pull(
+    model: Reference, name: NameOption = None, quant: QuantOption = None, projector: ProjectorOption = None
+) -> None:
     """Fetch a model, or take in a GGUF file.
 
     A fetch that was cut short goes on where it was. A file is linked into the store, or copied where
@@ -42,13 +51,18 @@ def pull(model: Reference, name: NameOption = None, quant: QuantOption = None) -
     found = configuration.load()
     settings = found.settings
     ref, store = parse_model(model, settings.runners), Store(settings.home_path)
+    if projector is not None and ref.kind != "path":
+        raise UsageError(
+            f"--projector is for a GGUF file, and {model} is none",
+            hint="isthmus pull ./MODEL.gguf --projector ./mmproj-MODEL.gguf",
+        )
     match ref.kind:
         case "runner":
             raise UsageError(
                 f"{ref.value} is a runner of yours and keeps its own models", hint="isthmus list"
             )
         case "path":
-            stored = _take_in(ref, store, name, quant)
+            stored = _take_in(ref, store, name, quant, projector)
         case "source":
             stored = _pull_source(ref, store, found, name, quant)
         case "name":
@@ -56,11 +70,13 @@ def pull(model: Reference, name: NameOption = None, quant: QuantOption = None) -
     console.say(f'{stored.name} is here, {size(stored.total_bytes)}: isthmus ask --model {stored.name} "..."')
 
 
-def _take_in(ref: ModelRef, store: Store, name: str | None, quant: str | None) -> StoredModel:
+def _take_in(
+    ref: ModelRef, store: Store, name: str | None, quant: str | None, projector: Path | None
+) -> StoredModel:
     if quant:
         raise UsageError(f"--quant is for repositories, and {ref} is one file")
     with ProgressDisplay() as progress:
-        return store.add_file(ref.path, name or name_from(ref.path.stem), progress)
+        return store.add_file(ref.path, name or name_from(ref.path.stem), progress, projector=projector)
 
 
 def _pull_source(

@@ -12,7 +12,7 @@ from isthmus.cli.outlook import Outlook, look
 from isthmus.errors import UnknownModel
 from isthmus.fit.speed import speed_class
 from isthmus.store import CatalogueEntry, Store
-from isthmus.store.catalogue import Capability
+from isthmus.store.catalogue import HuggingFace
 from isthmus.store.catalogue_search import nearest
 from isthmus.store.catalogue_search import search as matches
 
@@ -82,7 +82,8 @@ def offer_fields(entry: CatalogueEntry, outlook: Outlook) -> dict[str, str]:
         "Parameters": _parameters(entry),
         "Quantization": entry.quantization,
         "Context length": f"{entry.context_length:,} tokens" if entry.context_length else "unknown",
-        "Made for": ", ".join(_capability(each) for each in entry.capabilities),
+        "Made for": ", ".join(entry.capabilities),
+        "Images": _how_it_sees(entry),
         "Runs here": runs,
     }
 
@@ -94,8 +95,13 @@ def _parameters(entry: CatalogueEntry) -> str:
     return f"{total:,}" if active == total else f"{total:,}, of which {active:,} work on a token"
 
 
-def _capability(capability: Capability) -> str:
-    return "vision (which needs its projector, too)" if capability == "vision" else capability
+def _how_it_sees(entry: CatalogueEntry) -> str:
+    """The projector is a second file, which the catalogue has not pinned: the repository brings both."""
+    repositories = [source.repository for source in entry.sources if isinstance(source, HuggingFace)]
+    if "vision" not in entry.capabilities or not repositories:
+        return ""
+    quant = f":{entry.quantization}" if entry.quantization else ""
+    return f"seen with its projector: isthmus pull hf:{repositories[0]}{quant}"
 
 
 def as_object(entry: CatalogueEntry, outlook: Outlook, *, here: bool) -> dict[str, Any]:

@@ -19,10 +19,12 @@ from isthmus.trust import VerifiedModel
 class LentFiles(Struct, frozen=True):
     """Paths as a worker sees them, and the file descriptors that it must inherit for them to lead anywhere.
 
-    Of a split model, ``model`` has a path for each piece.
+    Of a split model, ``model`` has a path for each piece. ``draft`` and ``projector`` are empty where there
+    is none.
     """
 
     model: list[str]
+    projector: str
     draft: str
     adapters: list[str]
     fds: tuple[int, ...]
@@ -49,11 +51,17 @@ def lent_files(
             for path in (Path(adapter).expanduser().absolute() for adapter in adapters)
         ]
         draft_paths = _loadable(draft, opened) if draft is not None else [""]
+        projectors = [(file.file.fileno(), file.path) for file in (model.projector,) if file is not None]
         yield LentFiles(
             model=_loadable(model, opened),
+            projector=next((_in_child(fd, path) for fd, path in projectors), ""),
             draft=draft_paths[0],
             adapters=[_in_child(fd, path) for fd, path in opened_adapters],
-            fds=(*model.fds, *(draft.fds if draft else ()), *(fd for fd, _ in opened_adapters)),
+            fds=(
+                *model.fds,
+                *(draft.fds if draft else ()),
+                *(fd for fd, _ in (*projectors, *opened_adapters)),
+            ),
         )
 
 

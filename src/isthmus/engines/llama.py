@@ -87,7 +87,7 @@ class LlamaEngine:
         self._notices: list[Notice] = []
         self._room = ContextRoom(0, settings.parallel, NGRAM_DRAFT)
         self._knows_tools = False  # whether the template does
-        self._info = ModelInfo(model.name, local=True, digest=model.digest)
+        self._info = ModelInfo(model.name, local=True, digest=model.digest, vision=model.header.sees)
         self.tokenizer = WorkerTokenizer(self._post, model.name, model.header.shape.vocabulary, self._told)
         self.embedder = WorkerEmbedder(self._post, self.tokenizer, model.name, self._loading.text_tokens)
 
@@ -232,8 +232,10 @@ class LlamaEngine:
     ) -> AsyncGenerator[tuple[ContextRoom, Part], None]:
         """A part of the context, waited for if need be."""
         room = self._room
-        # No token is shorter than a byte, so mostly nothing needs to be counted.
-        part = room.try_enter(len(call.body) + _TEMPLATE_TOKENS, request.max_tokens, request.n)
+        # No token is shorter than a byte, so mostly nothing needs to be counted; images are another matter.
+        part = None
+        if not any(message.images for message in request.messages):
+            part = room.try_enter(len(call.body) + _TEMPLATE_TOKENS, request.max_tokens, request.n)
         if part is None:
             prompt = await self._count(client, request)
             # What can never fit isn't waited for: the worker refuses it, with both lengths.

@@ -15,7 +15,7 @@ from isthmus.errors import RequestError
 from isthmus.fit import Budget, Plan, plan
 from isthmus.naming import parse_model
 from isthmus.settings import Settings
-from isthmus.store import GgufHeader, Store, read_headers, whole_model
+from isthmus.store import GgufHeader, Store, read_model
 from isthmus.store.shape import ModelShape
 from isthmus.trust import VerifiedModel, verify
 from isthmus.trust.verify import OnProgress
@@ -144,14 +144,10 @@ class WorkerLoader:
     def _header(self, weights: Weights) -> GgufHeader:
         header = self._headers.get(identity(weights))
         if header is None:
-            header = _read_header(weights)
+            header = read_model(weights)
             if not isinstance(weights, Path):  # a file may be another one next time
                 self._headers[identity(weights)] = header
         return header
-
-
-def _read_header(weights: Weights) -> GgufHeader:
-    return read_headers(whole_model(weights) if isinstance(weights, Path) else weights.paths)
 
 
 def _less(budget: Budget, plan: Plan) -> Budget:

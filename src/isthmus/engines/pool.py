@@ -25,8 +25,8 @@ from isthmus.engines.resident import (
     ModelStatus,
     Resident,
     Weights,
-    digest_of,
     identity,
+    info_before_loading,
 )
 from isthmus.engines.schedule import Admit, GiveWay, Load, Memory, Schedule, Seat, Unload
 from isthmus.errors import Busy, IsthmusError, LoadError, WorkerDied
@@ -166,7 +166,7 @@ class Pool:
             return entry.engine.model
         if record is not None and record.info is not None:
             return record.info
-        return ModelInfo(weights.name, local=True, digest=digest_of(weights))
+        return info_before_loading(weights)
 
     # ------------------------------------------------------------ managing
 
@@ -435,7 +435,7 @@ class Pool:
         info, since, keep_s = self.info(entry.weights), entry.idle_since, self._keep_s(entry)
         return ModelStatus(
             name=entry.name,
-            digest=digest_of(entry.weights),
+            digest=info_before_loading(entry.weights).digest,
             state=seat.state,
             memory_bytes=seat.memory.total,
             gpu_bytes=seat.memory.gpu,

@@ -65,6 +65,8 @@ def arguments(config: WorkerConfig) -> list[str]:
         words += ["--cache-type-k", config["kv_type"], "--cache-type-v", config["kv_type"]]
     for adapter in config["adapters"]:
         words += ["--lora", adapter]
+    if config["projector"]:
+        words += ["--mmproj", config["projector"], *([] if config["gpu_layers"] else ["--no-mmproj-offload"])]
     return words + _placement(config) + _speculation(config) + _embedding(config)
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from isthmus.engines.schedule import State
 from isthmus.fit import Plan
 from isthmus.generator import Embedder, Generator, Tokenizer
+from isthmus.messages import ModelInfo
 from isthmus.store import StoredModel
 
 Weights: TypeAlias = StoredModel | Path
@@ -44,10 +45,13 @@ def identity(loadable: Loadable) -> str:
     return str(loadable.absolute())
 
 
-def digest_of(loadable: Loadable) -> str | None:
-    """The SHA-256 of the weights; None for a person's file, of which nothing is pinned."""
+def info_before_loading(loadable: Loadable) -> ModelInfo:
+    """What is known of a model that was never loaded. Of a person's file no hash is pinned."""
     weights = weights_of(loadable)
-    return weights.digest if isinstance(weights, StoredModel) else None
+    if isinstance(weights, Path):
+        return ModelInfo(weights.name, local=True)
+    sees = weights.projector is not None
+    return ModelInfo(weights.name, local=True, digest=weights.digest, vision=sees)
 
 
 class Resident(Generator, Protocol):

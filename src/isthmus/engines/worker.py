@@ -88,6 +88,9 @@ def parameters(config: WorkerConfig) -> xllamacpp.CommonParams:
     params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in config["adapters"]]
     params.flash_attn_type = _FLASH_ATTENTION[config["flash_attention"]]
     params.cache_type_k = params.cache_type_v = _KV_TYPES[config["kv_type"]]
+    if config["projector"]:
+        params.mmproj.path = config["projector"]
+        params.mmproj_use_gpu = config["gpu_layers"] != 0
     _place(params, config)
     _speculate(params.speculative, config)
     _embed(params, config)

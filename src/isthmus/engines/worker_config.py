@@ -21,17 +21,18 @@ than the lookup is never made (20.9 with 11)."""
 class WorkerConfig(TypedDict):
     """One line of JSON on the worker's stdin.
 
-    ``model`` holds the paths of the weights, several for a split model; they, ``draft`` and ``adapters`` are
-    often inherited file descriptors' paths. ``context_length`` in tokens for all slots together; ``threads``
-    0 and ``gpu_layers`` -1 leave it to the engine; ``cpu_expert_layers`` counts the layers of a mixture whose
-    experts stay in main memory; ``map_weights`` whether the file is mapped where the engine can, rather than
-    read; ``prompt_cache_mb`` bounds what is kept of earlier prompts; ``chat_template``
-    empty takes the model's own, ``draft`` empty has none. ``pooling`` is empty for a worker that answers; one
-    that turns texts into vectors pools those of their tokens as the weights say ("own") or by their "mean",
-    of ``text_tokens`` at most.
+    ``model`` holds the paths of the weights, several for a split model; they, ``projector``, ``draft`` and
+    ``adapters`` are often inherited file descriptors' paths. ``context_length`` in tokens for all slots
+    together; ``threads`` 0 and ``gpu_layers`` -1 leave it to the engine; ``cpu_expert_layers`` counts the
+    layers of a mixture whose experts stay in main memory; ``map_weights`` whether the file is mapped where
+    the engine can, rather than read; ``prompt_cache_mb`` bounds what is kept of earlier prompts;
+    ``chat_template`` empty takes the model's own; ``draft`` empty has none, nor has ``projector``, which
+    makes the model see. ``pooling`` is empty for a worker that answers; one that turns texts into vectors
+    pools those of their tokens as the weights say ("own") or by their "mean", of ``text_tokens`` at most.
     """
 
     model: list[str]
+    projector: str
     alias: str
     key: str
     context_length: int

@@ -19,7 +19,7 @@ from isthmus.server.body import as_json, read_body
 from isthmus.server.ollama import in_pool
 from isthmus.server.operation import Operation
 from isthmus.server.state import served
-from isthmus.store import GgufHeader, StoredModel, catalogue, read_headers, read_metadata, whole_model
+from isthmus.store import GgufHeader, StoredModel, catalogue, read_headers, read_metadata, read_model
 from isthmus.store.gguf_bytes import Number, Strings, Value
 from isthmus.wire.ollama_body import FOREVER_S
 from isthmus.wire.ollama_models import (
@@ -149,7 +149,7 @@ async def show(request: Request) -> Response:
 def _shown(name: str, weights: Weights, info: ModelInfo) -> Shown:
     stored = weights if isinstance(weights, StoredModel) else None
     path = weights if isinstance(weights, Path) else weights.path
-    header, keys = _header(weights), read_metadata(path)
+    header, keys = read_model(weights), read_metadata(path)
     template = keys.pop("tokenizer.chat_template", "")
     entry = catalogue.with_digest(stored.digest) if stored else None
     shown = {key: _shortened(value) for key, value in keys.items() if key != "general.name"}
@@ -160,13 +160,13 @@ def _shown(name: str, weights: Weights, info: ModelInfo) -> Shown:
         template=str(template),
         details=_described(header),
         model_info={**shown, "general.parameter_count": header.parameter_count},
-        capabilities=_capabilities(header, keys, str(template), entry.capabilities if entry else (), info),
+        capabilities=_capabilities(header, keys, str(template), entry.capabilities if entry else ()),
         modified_at=stored.added if stored else datetime.fromtimestamp(path.stat().st_mtime, UTC),
     )
 
 
 def _capabilities(
-    header: GgufHeader, keys: Mapping[str, Value], template: str, known: Collection[str], info: ModelInfo
+    header: GgufHeader, keys: Mapping[str, Value], template: str, known: Collection[str]
 ) -> list[str]:
     """What a model can do, in Ollama's words: as the catalogue knows it, or else as its file suggests."""
     if header.embeds or "embedding" in known:
@@ -175,7 +175,7 @@ def _capabilities(
     can = {
         "completion": True,
         "tools": "tools" in template,
-        "vision": info.vision,
+        "vision": header.sees,
         "thinking": thinks,
         "insert": not _INFILL_KEYS.isdisjoint(keys),
     }
@@ -197,7 +197,7 @@ async def _described_safely(weights: Weights | None) -> tuple[Details, int]:
         return Details(), 0
     try:
         if isinstance(weights, Path):
-            header = await anyio.to_thread.run_sync(_header, weights)
+            header = await anyio.to_thread.run_sync(read_model, weights)
             return _described(header), header.required_bytes
         return await anyio.to_thread.run_sync(_details_of, weights.paths), weights.total_bytes
     except IsthmusError:
@@ -218,7 +218,3 @@ def _described(header: GgufHeader) -> Details:
         parameter_size=human_count(header.parameter_count),
         quantization_level=header.quantization or "unknown",
     )
-
-
-def _header(weights: Weights) -> GgufHeader:
-    return read_headers(whole_model(weights) if isinstance(weights, Path) else weights.paths)

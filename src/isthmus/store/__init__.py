@@ -7,13 +7,14 @@ from isthmus.store.gguf import (
     open_weights,
     parse_header,
     parse_headers,
+    parse_projector,
     read_header,
     read_headers,
     read_metadata,
 )
 from isthmus.store.hashing import HashedFile, hash_open_file, reporter
 from isthmus.store.manifest import Blob, FileProof, StoredModel, blob_path
-from isthmus.store.pieces import piece_labels, whole_model
+from isthmus.store.pieces import piece_labels, read_model, whole_model, with_projector
 from isthmus.store.presence import pulled
 from isthmus.store.store import Store
 
@@ -32,6 +33,7 @@ __all__ = [
     "open_weights",
     "parse_header",
     "parse_headers",
+    "parse_projector",
     "piece_labels",
     "pull",
     "pull_reference",
@@ -39,6 +41,8 @@ __all__ = [
     "read_header",
     "read_headers",
     "read_metadata",
+    "read_model",
     "reporter",
     "whole_model",
+    "with_projector",
 ]

@@ -72,8 +72,8 @@ class _Pull:
                 async with AsyncExitStack() as held:
                     transfer = self._transfer(offer, held)
                     await transfer.lock()
-                    if weights := await transfer.blob_files():
-                        return await self._publish(weights, offer)
+                    if files := await transfer.blob_files():
+                        return await self._publish(files, offer)
         raise FetchError(
             f"{self._entry.name} hasn't been fetched, and offline forbids it",
             hint=f"isthmus pull ./FILE.gguf --name {self._entry.name} takes it from a file",
@@ -85,10 +85,10 @@ class _Pull:
             await transfer.lock()
             if model := present(self._entry, self._store):
                 return model
-            weights = await transfer.files()
+            files = await transfer.files()
             if self._entry.digest is None:
-                await anyio.to_thread.run_sync(require_model, weights, offer)
-            return await self._publish(weights, offer)
+                await anyio.to_thread.run_sync(require_model, files, offer)
+            return await self._publish(files, offer)
 
     def _transfer(self, offer: Offer, held: AsyncExitStack) -> Transfer:
         return Transfer(
@@ -100,10 +100,12 @@ class _Pull:
             on_notice=self._on_notice,
         )
 
-    async def _publish(self, weights: list[HashedFile], offer: Offer) -> StoredModel:
+    async def _publish(self, files: list[HashedFile], offer: Offer) -> StoredModel:
+        weights, projector = offer.apart(files)
         publish = partial(
             self._store.publish,
             weights,
+            projector=projector,
             name=self._entry.name,
             source=offer.source,
             licence=self._entry.licence,
@@ -129,7 +131,7 @@ class _Pull:
             case HuggingFace():
                 way = self._url(source)
         file = OfferedFile(label=entry.name, size_bytes=entry.size_bytes, way=way, sha256=entry.digest)
-        return Offer(source=str(source), name=entry.name, files=(file,))
+        return Offer(source=str(source), name=entry.name, weights=(file,))
 
     def _url(self, source: HuggingFace) -> Url:
         endpoint = self._context.hf_endpoint.rstrip("/")

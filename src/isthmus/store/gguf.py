@@ -26,7 +26,7 @@ from isthmus.store.disk import storage_errors
 from isthmus.store.gguf_bytes import HEADER_LIMIT_BYTES, MAX_KEY_BYTES, PULL_HINT, HeaderReader, Value
 from isthmus.store.gguf_shape import Tensor, shape_of, text, whole
 from isthmus.store.quantization import FILE_TYPES, TENSOR_TYPES
-from isthmus.store.shape import ModelShape
+from isthmus.store.shape import ModelShape, ProjectorShape
 
 __all__ = [
     "HEADER_LIMIT_BYTES",
@@ -34,6 +34,7 @@ __all__ = [
     "open_weights",
     "parse_header",
     "parse_headers",
+    "parse_projector",
     "read_header",
     "read_headers",
     "read_metadata",
@@ -84,6 +85,11 @@ class GgufHeader(Struct, frozen=True):
     required_bytes: int
     shape: ModelShape
     pooling: str | None = None
+
+    @property
+    def sees(self) -> bool:
+        """Whether it can be shown images."""
+        return self.shape.projector is not None and self.shape.projector.patches > 0
 
     @property
     def embeds(self) -> bool:
@@ -177,6 +183,24 @@ def parse_headers(files: Sequence[FileIO], paths: Sequence[Path]) -> GgufHeader:
             the pieces of one model, in their order.
     """
     return _joined([_read_piece(file, path) for file, path in zip(files, paths, strict=True)])
+
+
+def parse_projector(file: FileIO, path: Path) -> ProjectorShape:
+    """Read the header of an open file that turns images into what a model reads (llama.cpp's "mmproj").
+
+    Raises:
+        InvalidWeights: It is not a GGUF, damaged or cut short; or a model by itself.
+    """
+    piece = _read_piece(file, path)
+    if text(piece.metadata, "general.architecture") != "clip":
+        raise InvalidWeights(f"{path} is no projector of images", hint="mmproj-*.gguf is one")
+    return ProjectorShape(
+        weights_bytes=sum(tensor.size_bytes for tensor in piece.tensors),
+        image_length=whole(piece.metadata, "clip.vision.image_size"),
+        patch_length=whole(piece.metadata, "clip.vision.patch_size"),
+        embedding_length=whole(piece.metadata, "clip.vision.embedding_length"),
+        feed_forward_length=whole(piece.metadata, "clip.vision.feed_forward_length"),
+    )
 
 
 def read_metadata(path: Path) -> dict[str, Value]:

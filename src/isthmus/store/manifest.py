@@ -40,7 +40,7 @@ class FileProof(Struct, frozen=True):
 
 
 class Blob(Struct, frozen=True):
-    """A file of weights: its SHA-256, its length, and the proof of its state when it was last hashed."""
+    """A file of a model: its SHA-256, its length, and the proof of its state when it was last hashed."""
 
     digest: Digest
     size_bytes: int
@@ -52,7 +52,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     ``source`` says where the bytes came from (hf:..., wheel:..., file:...); ``proof`` is of the blob when it
     was last hashed. Of a split model, ``digest``, ``size_bytes`` and ``proof`` are of its first file, and
-    ``rest`` are the others in order.
+    ``rest`` are the others in order. ``projector`` turns images into what the model can read, where it sees.
     """
 
     name: str
@@ -64,10 +64,16 @@ class Manifest(Struct, frozen=True, kw_only=True):
     added: Annotated[datetime, Meta(tz=True)]
     proof: FileProof
     rest: tuple[Blob, ...] = ()
+    projector: Blob | None = None
 
     @property
     def blobs(self) -> tuple[Blob, ...]:
-        """All files of the weights, in order."""
+        """All files: the weights in order, then the projector."""
+        return (*self.weights, *((self.projector,) if self.projector else ()))
+
+    @property
+    def weights(self) -> tuple[Blob, ...]:
+        """The files of the weights, in order."""
         return (Blob(self.digest, self.size_bytes, self.proof), *self.rest)
 
     @property
@@ -77,10 +83,13 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     def with_proofs(self, proofs: Mapping[str, FileProof]) -> Self:
         """The same manifest, with newer proofs of those blobs whose digests are in ``proofs``."""
-        first, *rest = (
-            msgspec.structs.replace(blob, proof=proofs.get(blob.digest, blob.proof)) for blob in self.blobs
-        )
-        return msgspec.structs.replace(self, proof=first.proof, rest=tuple(rest))
+
+        def renewed(blob: Blob) -> Blob:
+            return msgspec.structs.replace(blob, proof=proofs.get(blob.digest, blob.proof))
+
+        first, *rest = map(renewed, self.weights)
+        projector = renewed(self.projector) if self.projector else None
+        return msgspec.structs.replace(self, proof=first.proof, rest=tuple(rest), projector=projector)
 
 
 class StoredModel(Manifest, frozen=True, kw_only=True):
@@ -100,8 +109,13 @@ class StoredModel(Manifest, frozen=True, kw_only=True):
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All files of the weights, in order."""
-        return tuple(blob_path(self.home, blob.digest) for blob in self.blobs)
+        """The files of the weights, in order."""
+        return tuple(blob_path(self.home, blob.digest) for blob in self.weights)
+
+    @property
+    def projector_path(self) -> Path | None:
+        """The file of the projector, of a model that sees."""
+        return blob_path(self.home, self.projector.digest) if self.projector else None
 
     @property
     def pull_command(self) -> str:

@@ -1,10 +1,14 @@
-"""The files that make up one model: a file by itself, or all the pieces of a split one."""
+"""The files that make up one model: a file by itself, or all the pieces of a split one, and a projector."""
 
 import os
 from pathlib import Path
 
+import msgspec
+
 from isthmus.errors import InvalidWeights
-from isthmus.store.gguf import split_siblings
+from isthmus.store.gguf import GgufHeader, open_weights, parse_projector, read_headers, split_siblings
+from isthmus.store.manifest import StoredModel
+from isthmus.store.shape import ProjectorShape
 
 
 def whole_model(path: Path) -> tuple[Path, ...]:
@@ -30,6 +34,39 @@ def whole_model(path: Path) -> tuple[Path, ...]:
             hint=f"put all {len(files)} files into {path.parent}",
         )
     return files
+
+
+def read_model(model: StoredModel | Path) -> GgufHeader:
+    """What a model of the store says of itself, with its projector; or one that a person's file is or begins.
+
+    Raises:
+        UnknownModel: A file isn't there.
+        InvalidWeights: It is not a whole GGUF.
+        ModelError: It can't be read.
+    """
+    if isinstance(model, Path):
+        return read_headers(whole_model(model))
+    header = read_headers(model.paths)
+    projector = read_projector(model.projector_path) if model.projector_path else None
+    return with_projector(header, projector)
+
+
+def read_projector(path: Path) -> ProjectorShape:
+    """Read the header of a projector.
+
+    Raises:
+        UnknownModel: There is no such file.
+        InvalidWeights: It is none.
+        ModelError: It can't be read.
+    """
+    with open_weights(path) as file:
+        return parse_projector(file, path)
+
+
+def with_projector(header: GgufHeader, projector: ProjectorShape | None) -> GgufHeader:
+    """What a model says of itself, with the projector that it has."""
+    shape = msgspec.structs.replace(header.shape, projector=projector)
+    return msgspec.structs.replace(header, shape=shape)
 
 
 def piece_labels(name: str, count: int) -> list[str]:

@@ -79,12 +79,14 @@ class _Pull:
             await transfer.lock()
             if (model := named(name, self._store)) and _is_same(model, offer):
                 return model
-            weights = await transfer.files()
-            await anyio.to_thread.run_sync(require_model, weights, offer)
+            files = await transfer.files()
+            await anyio.to_thread.run_sync(require_model, files, offer)
+            weights, projector = offer.apart(files)
             self._require_catalogued(name, weights[0].digest)
             publish = partial(
                 self._store.publish,
                 weights,
+                projector=projector,
                 name=name,
                 source=offer.source,
                 licence=offer.licence,
@@ -94,7 +96,7 @@ class _Pull:
 
     def _require_free(self, name: str, offer: Offer) -> None:
         """Take no name from another model unless the person said so, and none from the catalogue's."""
-        if (digest := offer.files[0].sha256) is not None:
+        if (digest := offer.weights[0].sha256) is not None:
             self._require_catalogued(name, digest)
         model = named(name, self._store)
         if self._wanted_name or model is None or model.source == offer.source or _is_same(model, offer):

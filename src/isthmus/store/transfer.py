@@ -24,6 +24,7 @@ from isthmus.store.hashing import HashedFile, hash_file
 from isthmus.store.locks import exclusive_async
 from isthmus.store.manifest import blob_path
 from isthmus.store.part import Part, fetched_bytes
+from isthmus.store.pieces import read_projector
 from isthmus.store.presence import OnNotice, OnProgress, Waiting
 from isthmus.store.sources.base import LocalFile, Offer, OfferedFile, Url, WheelMember
 from isthmus.store.store import Store
@@ -75,11 +76,11 @@ class Transfer:
             StorageError: There is no room, or the store can't be written.
         """
         self._require_space()
-        weights: list[HashedFile] = []
+        files: list[HashedFile] = []
         for file in self._offer.files:
-            weights.append(await self._blob(file) or await self._fetched(file))
+            files.append(await self._blob(file) or await self._fetched(file))
             self._before_bytes += file.size_bytes
-        return weights
+        return files
 
     # ------------------------------------------------------------ what is there already
 
@@ -195,17 +196,20 @@ async def _fill(part: Part, file: OfferedFile) -> None:
             raise AssertionError("a file of this machine is linked, not fetched")
 
 
-def require_model(weights: Sequence[HashedFile], offer: Offer) -> None:
+def require_model(files: Sequence[HashedFile], offer: Offer) -> None:
     """Make sure that files whose bytes nobody vouches for are a model; remove them if they aren't.
 
     Raises:
         InvalidWeights: They are something else, or not all of one.
     """
     try:
+        weights, projector = offer.apart(files)
         read_headers([file.path for file in weights])
+        if projector is not None:
+            read_projector(projector.path)
     except InvalidWeights as error:
         message = error.message
-        for file, offered in zip(weights, offer.files, strict=True):
+        for file, offered in zip(files, offer.files, strict=True):
             message = message.replace(str(file.path), offered.label)
             if file.path.suffix == ".part":
                 file.path.unlink(missing_ok=True)

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from msgspec import Struct
+
 from isthmus.errors import DigestMismatch, StorageError
 from isthmus.messages import Progress
 from isthmus.store import (
@@ -25,12 +27,21 @@ from isthmus.store import (
     hash_open_file,
     open_weights,
     parse_headers,
+    parse_projector,
     piece_labels,
     reporter,
     whole_model,
+    with_projector,
 )
 
 OnProgress = Callable[[Progress], None]
+
+
+class OpenFile(Struct, frozen=True):
+    """A file that was checked, and where it was found: load it by its descriptor, not by its path."""
+
+    file: FileIO
+    path: Path
 
 
 class VerifiedModel:
@@ -42,6 +53,7 @@ class VerifiedModel:
         digest: The SHA-256 of the (first) file, as hex; None for a person's own, of which nothing is pinned.
         size_bytes: The length of all files together.
         header: What the weights say of themselves.
+        projector: What makes the model see; None if it doesn't.
     """
 
     def __init__(
@@ -52,8 +64,10 @@ class VerifiedModel:
         paths: Sequence[Path],
         digest: str | None,
         header: GgufHeader,
+        projector: OpenFile | None = None,
     ) -> None:
         self._files = tuple(files)
+        self.projector = projector
         self.name = name
         self.paths = tuple(paths)
         self.digest = digest
@@ -87,6 +101,8 @@ class VerifiedModel:
         """Close the files. An engine that has opened them by their descriptors keeps what it has."""
         for file in self._files:
             file.close()
+        if self.projector is not None:
+            self.projector.file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,21 +136,27 @@ def verify(model: StoredModel | Path, *, on_progress: OnProgress | None = None) 
     """
     stored = model if isinstance(model, StoredModel) else None
     paths = whole_model(model) if isinstance(model, Path) else model.paths
+    projector_path = stored.projector_path if stored else None
+    all_paths = (*paths, *((projector_path,) if projector_path else ()))
     with ExitStack() as opened:
-        files = [opened.enter_context(open_weights(path)) for path in paths]
+        files = [opened.enter_context(open_weights(path)) for path in all_paths]
         checked = _check_digests(stored, files, on_progress) if stored else [_state(file) for file in files]
-        header = parse_headers(files, paths)
-        for file, path, proof in zip(files, paths, checked, strict=True):
+        header = parse_headers(files[: len(paths)], paths)
+        projector = OpenFile(files[-1], projector_path) if projector_path else None
+        if projector is not None:
+            header = with_projector(header, parse_projector(projector.file, projector.path))
+        for file, path, proof in zip(files, all_paths, checked, strict=True):
             if not _state(file).same_content(proof):
                 raise DigestMismatch(f"{path} was changed while it was read", hint="try again")
             file.seek(0)  # a descriptor opened through /dev/fd may share its position
         opened.pop_all()
     return VerifiedModel(
-        files,
+        files[: len(paths)],
         name=stored.name if stored else paths[0].name,
         paths=paths,
         digest=stored.digest if stored else None,
         header=header,
+        projector=projector,
     )
 
 

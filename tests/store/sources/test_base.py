@@ -28,5 +28,5 @@ def test_loopback_has_two_names_that_are_two_hosts():
 
 def test_an_offer_is_as_long_as_its_files():
     file = OfferedFile(label="x", size_bytes=2, way=Url(url="https://x"))
-    assert Offer(source="x:", name="x", files=(file, file)).size_bytes == 4
+    assert Offer(source="x:", name="x", weights=(file, file)).size_bytes == 4
     assert anything_fits(1 << 60)

@@ -38,7 +38,7 @@ def resolve(hub: Hub, reference: str, **context) -> Offer:
 
 def test_a_quantization_is_one_file_of_the_listed_commit(hub, repository):
     offer = resolve(hub, "hf:maker/Tiny-GGUF:q8_0")
-    (file,) = offer.files
+    (file,) = offer.weights
     assert offer.source == "hf:maker/Tiny-GGUF:Q8_0"
     assert (offer.name, offer.licence, offer.choice) == ("Tiny:Q8_0", "apache-2.0", None)
     assert (file.label, file.size_bytes, len(file.sha256)) == ("tiny-Q8_0.gguf", 80, 64)
@@ -49,6 +49,15 @@ def test_a_quantization_is_one_file_of_the_listed_commit(hub, repository):
     assert "Authorization" not in hub.requests[0].headers
 
 
+def test_the_projector_comes_with_it(hub, repository):
+    projector = resolve(hub, "hf:maker/Tiny-GGUF:q8_0").projector
+    assert projector is not None
+    assert (projector.label, projector.size_bytes) == ("mmproj-F16.gguf", 1)
+    assert projector.way.url.endswith(f"/{COMMIT}/mmproj-F16.gguf")
+    del repository.files["mmproj-F16.gguf"]
+    assert resolve(hub, "hf:maker/Tiny-GGUF:q8_0").projector is None
+
+
 def test_without_one_the_choice_is_told(hub, repository):
     offer = resolve(hub, "hf:maker/Tiny-GGUF")
     assert offer.source == "hf:maker/Tiny-GGUF:Q4_K_M"
@@ -57,11 +66,11 @@ def test_without_one_the_choice_is_told(hub, repository):
 
 def test_a_split_model_is_all_its_pieces(hub, repository):
     offer = resolve(hub, "hf:maker/Tiny-GGUF", quant="bf16")
-    assert [file.label[-22:] for file in offer.files] == [
+    assert [file.label[-22:] for file in offer.weights] == [
         "BF16-00001-of-00002.gguf"[-22:],
         "BF16-00002-of-00002.gguf"[-22:],
     ]
-    assert offer.size_bytes == 160
+    assert offer.size_bytes == 160 + 1
     assert resolve(hub, "hf:maker/Tiny-GGUF/BF16/tiny-BF16-00002-of-00002.gguf") == offer
 
 

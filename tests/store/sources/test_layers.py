@@ -65,8 +65,25 @@ def test_pieces_are_put_in_order_by_their_titles_and_else_stay_as_they_are():
 
 
 def test_what_is_left_out_is_in_words():
-    layers = [ONE, descriptor(b"p", "application/vnd.docker.ai.mmproj"), descriptor(b"t", "text/plain")]
-    assert read_manifest(manifest_of(*layers)).left_out == ["the projector (it sees images)"]
+    layers = [ONE, descriptor(b"p", "application/vnd.ollama.image.adapter"), descriptor(b"t", "text/plain")]
+    assert read_manifest(manifest_of(*layers)).left_out == ["the adapter"]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        descriptor(b"p", "application/vnd.docker.ai.mmproj"),
+        descriptor(b"p", "application/vnd.docker.ai.gguf.v3.mmproj"),
+        descriptor(b"p", "application/vnd.ollama.image.projector"),
+        titled(b"p", "mmproj-tiny-f16.gguf"),
+    ],
+)
+def test_a_projector_belongs_to_the_model(layer):
+    manifest = read_manifest(manifest_of(ONE, layer))
+    assert manifest.projector is not None
+    assert manifest.projector.sha256 == sha256(layer)
+    assert [[file.sha256 for file in model.files] for model in manifest.models()] == [[sha256(ONE)]]
+    assert manifest.left_out == []
 
 
 @pytest.mark.parametrize(

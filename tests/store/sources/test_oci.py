@@ -35,9 +35,10 @@ from tests.store.registry import (
     played_registry,
     running_registry,
 )
-from tests.store.samples import gguf_bytes, split_gguf
+from tests.store.samples import gguf_bytes, projector_bytes, split_gguf
 
 CONTENT = gguf_bytes()
+PROJECTOR = projector_bytes()
 LICENCE = b"\n   Apache License\n  Version 2.0, January 2004\n"
 
 
@@ -126,14 +127,17 @@ def test_dockers_models(registry):
         "ai/tiny:1b",
         (CONTENT, GGUF, {}),
         (LICENCE, "application/vnd.docker.ai.license", {}),
-        (gguf_bytes(fill=4), "application/vnd.docker.ai.mmproj", {}),
+        (PROJECTOR, "application/vnd.docker.ai.mmproj", {}),
+        (gguf_bytes(fill=5), "application/vnd.docker.ai.gguf.v3.lora", {}),
     )
     offer = resolve(f"{registry.host}/ai/tiny:1b")
-    (file,) = offer.files
+    (file,) = offer.weights
+    assert offer.projector is not None
+    assert offer.projector.sha256 == digest_of(PROJECTOR).removeprefix("sha256:")
     assert (file.sha256, file.size_bytes) == (digest_of(CONTENT).removeprefix("sha256:"), len(CONTENT))
     assert file.way == Url(url=f"http://{registry.host}/v2/ai/tiny/blobs/{digest_of(CONTENT)}")
     assert (offer.name, offer.licence) == ("tiny:1b", "Apache License")
-    assert offer.choice == "without the projector (it sees images)"
+    assert offer.choice == "without the adapter"
     assert offer.source == f"oci:{registry.host}/ai/tiny:1b@{digest}"
     again = resolve(offer.source)
     assert again == offer

@@ -14,7 +14,7 @@ from isthmus.store.store import Store
 from isthmus.trust import verify
 from tests.conftest import TINY
 from tests.store.ollama_store import OllamaStore
-from tests.store.samples import KEYS, gguf_bytes
+from tests.store.samples import KEYS, gguf_bytes, projector_bytes
 
 LIBRARY = "registry.ollama.ai/library"
 
@@ -124,7 +124,7 @@ def test_what_is_left_behind_is_told(theirs, store):
     theirs.add(
         f"{LIBRARY}/llava/7b",
         theirs.layer("model", gguf_bytes(keys=keys)),
-        theirs.layer("projector", gguf_bytes(fill=3)),
+        theirs.layer("projector", projector_bytes()),
         theirs.layer("adapter", gguf_bytes(fill=4)),
         theirs.layer("template", b"{{ .Prompt }}"),
         theirs.layer("system", b"You are a pirate."),
@@ -136,13 +136,14 @@ def test_what_is_left_behind_is_told(theirs, store):
     assert stored.description == "Ollama runs it with temperature 0.7, num_ctx 4096"
     assert told == [
         "llava:7b: the adapter is left out",
-        "llava:7b: the projector (it sees images) is left out",
         "llava:7b: Ollama's system message for it is left out",
         "llava:7b: its weights bring no chat template, and Ollama's, in Go's language, isn't read here",
         "llava:7b: Ollama runs it with temperature 0.7, num_ctx 4096; set here what matters to you",
     ]
     assert stored.path.read_bytes() == gguf_bytes(keys=keys)
-    assert len(list(store.blobs.iterdir())) == 1
+    assert stored.projector_path is not None
+    assert stored.projector_path.read_bytes() == projector_bytes()
+    assert len(list(store.blobs.iterdir())) == 2
 
 
 def test_a_plain_model_needs_no_words(theirs, store):

@@ -3,7 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.errors import DoesNotFit, UnknownModel
-from isthmus.store.sources.variants import RepositoryFile, Variant, choose, quant_of, variants
+from isthmus.store.sources.variants import (
+    RepositoryFile,
+    Variant,
+    choose,
+    projector_of,
+    quant_of,
+    variants,
+)
 
 REPOSITORY = "hf:maker/tiny-GGUF"
 
@@ -57,6 +64,24 @@ def test_pieces_are_one_model_in_their_order():
 )
 def test_what_is_no_whole_model_is_not_on_offer(paths):
     assert models(*paths) == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "chosen"),
+    [
+        ([], None),
+        (["README.md", "imatrix.gguf", "mmproj.safetensors"], None),
+        (["mmproj-model-f16.gguf"], "mmproj-model-f16.gguf"),
+        (["mmproj-BF16.gguf", "mmproj-F16.gguf", "mmproj-F32.gguf"], "mmproj-F16.gguf"),
+        (["mmproj-F32.gguf", "mmproj-Q8_0.gguf"], "mmproj-Q8_0.gguf"),
+        (["mmproj-F32.gguf", "mmproj-Q4_0.gguf"], "mmproj-F32.gguf"),
+        (["mmproj-F16.gguf", "large/m.mmproj-Q8_0.gguf"], "large/m.mmproj-Q8_0.gguf"),
+    ],
+)
+def test_the_projector_is_that_of_the_models_folder_in_the_best_format(paths, chosen):
+    (model,) = models("large/m-Q4_K_M.gguf")
+    found = projector_of(model, [RepositoryFile(path, 1) for path in paths])
+    assert (found and found.path) == chosen
 
 
 OFFERED = models("m-Q2_K.gguf", "m-Q4_K_M.gguf", "m-Q6_K.gguf", "m-Q8_0.gguf")

@@ -14,15 +14,17 @@ A request of a source's own (a listing, a manifest, a token) goes through `isthm
 its time and size, follows redirects by rule, and never shows a token to a host it isn't meant for.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from isthmus.settings import Secret, is_loopback
 from isthmus.store.catalogue import Wheels
+
+File = TypeVar("File")
 
 Fits: TypeAlias = Callable[[int], bool]
 """Whether weights of so many bytes can be run here."""
@@ -120,7 +122,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     Args:
         source: The reference that gets the very same model again, written into its manifest.
         name: What to call it, where the person doesn't say; made into a valid name by whoever uses it.
-        files: The model's files in order: one, or all pieces of a split model.
+        weights: The files of the weights in order: one, or all pieces of a split model.
+        projector: What makes the model see, if it does.
         licence: The licence's name, where the source knows it.
         description: A line about the model, where there is one.
         choice: Which of several was chosen and why, in words for the person; None if there was no choice.
@@ -128,15 +131,26 @@ class Offer(Struct, frozen=True, kw_only=True):
 
     source: str
     name: str
-    files: tuple[OfferedFile, ...]
+    weights: tuple[OfferedFile, ...]
+    projector: OfferedFile | None = None
     licence: str | None = None
     description: str | None = None
     choice: str | None = None
 
     @property
+    def files(self) -> tuple[OfferedFile, ...]:
+        """All files: the weights, then the projector."""
+        return (*self.weights, *((self.projector,) if self.projector else ()))
+
+    @property
     def size_bytes(self) -> int:
         """The length of all files together."""
         return sum(file.size_bytes for file in self.files)
+
+    def apart(self, files: Sequence[File]) -> tuple[Sequence[File], File | None]:
+        """Of what stands for each of the files: what stands for the weights, and for the projector."""
+        count = len(self.weights)
+        return files[:count], files[count] if self.projector else None
 
 
 class SourceContext(Struct, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ def _offer(path: Path) -> Offer:
     return Offer(
         source=f"file:{path}",
         name=path.stem,
-        files=tuple(
+        weights=tuple(
             OfferedFile(label=file.name, size_bytes=size, way=LocalFile(file.resolve()))
             for file, size in zip(files, sizes, strict=True)
         ),

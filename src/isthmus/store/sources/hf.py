@@ -1,7 +1,8 @@
 """``hf:org/repo[:QUANT]`` and ``hf:org/repo/FILE.gguf``: models in repositories of Hugging Face.
 
 The listing comes through huggingface_hub, with each file's length and SHA-256; the files themselves are
-fetched as from any web server, of the very commit that was listed.
+fetched as from any web server, of the very commit that was listed. A model that sees comes with its
+projector (mmproj-*.gguf), where the repository has it.
 """
 
 import re
@@ -24,7 +25,14 @@ from msgspec import Struct
 from isthmus.errors import FetchError, IsthmusError, UnknownModel, UsageError
 from isthmus.store import web
 from isthmus.store.sources.base import Bearer, Offer, OfferedFile, SourceContext, Url
-from isthmus.store.sources.variants import Choice, RepositoryFile, Variant, choose, variants
+from isthmus.store.sources.variants import (
+    Choice,
+    RepositoryFile,
+    Variant,
+    choose,
+    projector_of,
+    variants,
+)
 
 LISTING_TIMEOUT_S = 10.0
 LISTING_ATTEMPTS = 3
@@ -138,27 +146,28 @@ class _Hub:
     def offer(self, listed: _Listing, choice: Choice) -> Offer:
         """What a repository offers, once it is known which of its models to take."""
         variant = choice.variant
-        files = tuple(
-            OfferedFile(
-                label=file.path,
-                size_bytes=file.size_bytes,
-                sha256=file.sha256,
-                version=listed.commit,
-                way=Url(
-                    url=f"{self.endpoint}/{self._repository}/resolve/{listed.commit}/{quote(file.path)}",
-                    bearer=self._bearer,
-                    denied_hint=self._denied_hint,
-                ),
-            )
-            for file in variant.files
-        )
+        projector = projector_of(variant, listed.files)
         chosen = variant.quant or variant.files[0].path
         return Offer(
             source=f"hf:{self._repository}{variant.selector}",
             name=_name(self._repository, variant),
-            files=files,
+            weights=tuple(self._offered(file, listed.commit) for file in variant.files),
+            projector=self._offered(projector, listed.commit) if projector else None,
             licence=listed.licence,
             choice=f"{chosen} of {self._repository}: {choice.why}" if choice.why else None,
+        )
+
+    def _offered(self, file: RepositoryFile, commit: str) -> OfferedFile:
+        return OfferedFile(
+            label=file.path,
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+            version=commit,
+            way=Url(
+                url=f"{self.endpoint}/{self._repository}/resolve/{commit}/{quote(file.path)}",
+                bearer=self._bearer,
+                denied_hint=self._denied_hint,
+            ),
         )
 
     def _ask(self) -> ModelInfo:

@@ -36,7 +36,7 @@ class HttpsSource:
         return Offer(
             source=reference,
             name=re.sub(r"\.gguf$", "", name, flags=re.IGNORECASE),
-            files=(
+            weights=(
                 OfferedFile(
                     label=name,
                     size_bytes=size_bytes,

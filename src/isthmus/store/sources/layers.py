@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from isthmus.store.sources.variants import RepositoryFile, Variant, variants
+from isthmus.store.sources.variants import RepositoryFile, Variant, is_projector, variants
 
 TITLE = "org.opencontainers.image.title"
 LICENCES = "org.opencontainers.image.licenses"
@@ -26,10 +26,14 @@ _WEIGHTS = frozenset(
     }
 )
 _LICENCE = frozenset({"application/vnd.docker.ai.license", "application/vnd.ollama.image.license"})
+_PROJECTOR = frozenset(
+    {
+        "application/vnd.ollama.image.projector",
+        "application/vnd.docker.ai.mmproj",
+        "application/vnd.docker.ai.gguf.v3.mmproj",
+    }
+)
 _LEFT_OUT = {
-    "application/vnd.ollama.image.projector": "the projector (it sees images)",
-    "application/vnd.docker.ai.mmproj": "the projector (it sees images)",
-    "application/vnd.docker.ai.gguf.v3.mmproj": "the projector (it sees images)",
     "application/vnd.ollama.image.adapter": "the adapter",
     "application/vnd.docker.ai.gguf.v3.lora": "the adapter",
 }
@@ -74,6 +78,13 @@ class ImageManifest(Struct, frozen=True, rename="camel"):
         return next((layer for layer in self.layers if layer.media_type in _LICENCE), None)
 
     @property
+    def projector(self) -> RepositoryFile | None:
+        """What makes the model see, where it is packed with it: by its kind, or else by its title."""
+        marked = [layer for layer in self.layers if layer.media_type in _PROJECTOR]
+        found = marked or [layer for layer in self.layers if is_projector(layer.title)]
+        return found[0].file if found else None
+
+    @property
     def left_out(self) -> list[str]:
         """What is packed beside the weights and changes what the model can do, in words."""
         words = (_LEFT_OUT.get(layer.media_type) for layer in self.layers)
@@ -83,7 +94,9 @@ class ImageManifest(Struct, frozen=True, rename="camel"):
         """The models that are packed: by their titles, and, where there are none, all weights as one."""
         titled, untitled = list[RepositoryFile](), list[RepositoryFile]()
         for layer in self.layers:
-            if layer.media_type not in _LEFT_OUT and layer.title.lower().endswith(".gguf"):
+            if layer.media_type in _LEFT_OUT or layer.media_type in _PROJECTOR:
+                continue
+            if layer.title.lower().endswith(".gguf"):
                 titled.append(layer.file)
             elif layer.media_type in _WEIGHTS:
                 untitled.append(layer.file)

@@ -124,7 +124,8 @@ class OciSource:
         return Offer(
             source=str(msgspec.structs.replace(wanted, digest=digest)),
             name=wanted.name,
-            files=tuple(registry.offered(file) for file in choice.variant.files),
+            weights=tuple(registry.offered(file) for file in choice.variant.files),
+            projector=registry.offered(manifest.projector) if manifest.projector else None,
             licence=notes.get(LICENCES) or await registry.licence(manifest),
             description=licence_line(notes.get(DESCRIPTION, "")),
             choice=", ".join(filter(None, (choice.why, left_out))) or None,

@@ -24,6 +24,7 @@ from isthmus.store import catalogue
 from isthmus.store.gguf import read_headers
 from isthmus.store.manifest import StoredModel
 from isthmus.store.manifests import checked_name
+from isthmus.store.pieces import read_projector
 from isthmus.store.sources.layers import Descriptor, ImageManifest, licence_line, read_manifest
 from isthmus.store.sources.variants import RepositoryFile
 from isthmus.store.store import Store
@@ -62,14 +63,20 @@ class OllamaModel(Struct, frozen=True):
         return models[0].files if models else ()
 
     @property
+    def files(self) -> tuple[RepositoryFile, ...]:
+        """The files of its weights, then that of its projector, if it has one."""
+        projector = self.manifest.projector
+        return (*self.weights, *((projector,) if projector else ()))
+
+    @property
     def size_bytes(self) -> int:
-        """The length of the weights."""
-        return sum(file.size_bytes for file in self.weights)
+        """The length of all its files."""
+        return sum(file.size_bytes for file in self.files)
 
     @property
     def digests(self) -> list[str]:
-        """The SHA-256 of each file of the weights, as hex."""
-        return [file.sha256 or "" for file in self.weights]
+        """The SHA-256 of each of its files, as hex."""
+        return [file.sha256 or "" for file in self.files]
 
     @property
     def stored_name(self) -> str:
@@ -82,7 +89,7 @@ class OllamaModel(Struct, frozen=True):
         tag = re.sub(r"[^a-z0-9._-]+", "-", tag).strip("._-")
         name = f"{family}:{tag}".removesuffix(f":{_TAG}")
         entry = catalogue.find(name)
-        taken = entry is not None and entry.digest is not None and self.digests != [entry.digest]
+        taken = entry is not None and entry.digest is not None and self.digests[:1] != [entry.digest]
         return f"ollama-{name}" if taken else name
 
     def blob(self, digest: str) -> Path:
@@ -151,7 +158,10 @@ def take_in(
     source = f"ollama:{model.name}"
     _require_free(name, source, model, store)
     files = [model.blob(digest).resolve() for digest in model.digests]
-    header = read_headers(files)
+    count = len(model.weights)
+    header = read_headers(files[:count])
+    for projector in files[count:]:
+        read_projector(projector)
     with store.staged(files, name, on_progress) as staged:
         for digest, hashed in zip(model.digests, staged, strict=True):
             if hashed.digest != digest:
@@ -164,7 +174,12 @@ def take_in(
             for file, hashed in zip(files, staged, strict=True)
         )
         stored = store.publish(
-            staged, name=name, source=source, licence=_licence(model), description=_description(model)
+            staged[:count],
+            projector=staged[count] if len(staged) > count else None,
+            name=name,
+            source=source,
+            licence=_licence(model),
+            description=_description(model),
         )
     if copied:
         on_notice(

@@ -19,6 +19,9 @@ _QUANT = re.compile(
 _PIECE = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.ASCII | re.IGNORECASE)
 _NO_MODEL = re.compile(r"(?:^|[-_./])(?:mmproj|imatrix)", re.IGNORECASE)
 """What stands in a repository beside the models: projectors of images, and how quantizations were made."""
+_PROJECTOR = re.compile(r"(?:^|[-_./])mmproj.*\.gguf$", re.IGNORECASE)
+_PROJECTOR_FORMATS = ("F16", "BF16", "Q8_0", "F32")
+"""Those that projectors come in, the best first: half the size of F32, and no worse."""
 
 
 class RepositoryFile(Struct, frozen=True):
@@ -70,6 +73,30 @@ def variants(files: Iterable[RepositoryFile]) -> list[Variant]:
         if sorted(number for number, _ in pieces) == list(range(1, count + 1))
     ]
     return sorted(found, key=lambda variant: (variant.size_bytes, variant.selector))
+
+
+def projector_of(variant: Variant, files: Iterable[RepositoryFile]) -> RepositoryFile | None:
+    """The projector that belongs to a model of a repository; None where it has none.
+
+    One beside the model's own files comes before one of another folder, F16 before other formats.
+    """
+
+    def rank(file: RepositoryFile) -> tuple[bool, int, int]:
+        quant = quant_of(file.path) or ""
+        known = quant in _PROJECTOR_FORMATS
+        place = _PROJECTOR_FORMATS.index(quant) if known else len(_PROJECTOR_FORMATS)
+        return _folder(file) != _folder(variant.files[0]), place, file.size_bytes
+
+    return min((file for file in files if is_projector(file.path)), key=rank, default=None)
+
+
+def is_projector(path: str) -> bool:
+    """Whether a file is a projector, by its name."""
+    return _PROJECTOR.search(path) is not None
+
+
+def _folder(file: RepositoryFile) -> str:
+    return file.path.rpartition("/")[0]
 
 
 def quant_of(path: str) -> str | None:

