@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from isthmus.messages import Decision, Evidence, Finish, Notice, Route
+from isthmus.messages import Decision, Evidence, Finish, Notice, Route, Timings
 from isthmus.wire.remarks import describe_route, remarks
 
 ROUTE = Route(Decision("hosted", "looks_hard", "estimate", Evidence(0.73456, 0.5)), "large", "upstream")
@@ -24,6 +24,12 @@ def test_numbers_are_rounded_and_left_out_where_there_are_none():
 def test_what_there_is_nothing_to_say_of_is_left_out():
     assert remarks(None) == {}
     assert remarks(ROUTE) == describe_route(ROUTE)
+
+
+def test_the_end_tells_the_times_that_are_known():
+    told = remarks(None, Finish("stop", timings=Timings(first_token_s=0.12345, tokens_per_s=20.0)))
+    assert told["timings"] == {"first_token_s": 0.1235, "tokens_per_s": 20.0}
+    assert "timings" not in remarks(None, Finish("stop"))
 
 
 def test_the_end_tells_the_cost_and_what_was_to_be_told_on_the_way():

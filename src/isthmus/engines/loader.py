@@ -124,6 +124,8 @@ class WorkerLoader:
     def _draft_for(self, weights: Weights) -> Weights | None:
         """The model that guesses ahead for this one: the settings', where it knows the same tokens.
 
+        None guesses beside images, which would have to be as wide for it as for this one.
+
         Raises:
             UnknownModel: It isn't here.
         """
@@ -136,7 +138,8 @@ class WorkerLoader:
 
     @staticmethod
     def _suits(guesser: ModelShape, guessed: ModelShape) -> bool:
-        return guesser.vocabulary == guessed.vocabulary and guesser.weights_bytes < guessed.weights_bytes
+        same_words = guesser.vocabulary == guessed.vocabulary
+        return same_words and guesser.weights_bytes < guessed.weights_bytes and guessed.projector is None
 
     def _shape(self, weights: Weights) -> ModelShape:
         return self._header(weights).shape

@@ -49,7 +49,7 @@ def worker_config(loading: Loading, files: LentFiles, key: str) -> WorkerConfig:
     settings = loading.settings
     return WorkerConfig(
         model=files.model,
-        projector=files.projector,
+        projector="" if loading.embedding else files.projector,
         alias=loading.model.name,
         key=key,
         context_length=_context_length(loading),

@@ -73,8 +73,7 @@ def compute_bytes(shape: ModelShape, engine: EngineSettings, context_length: int
 
 def _logits_bytes(shape: ModelShape, engine: EngineSettings) -> int:
     """The logits of a token of each slot, and of one slot's guesses: few guess at once."""
-    by_model = engine.draft_model is not None and engine.speculation in ("auto", "draft")
-    guessed = DRAFT_TOKENS if by_model else guessed_tokens(shape, engine)
+    guessed = DRAFT_TOKENS if engine.speculation == "draft" else guessed_tokens(shape, engine)
     return (engine.parallel + guessed) * shape.vocabulary * _F32
 
 

@@ -16,8 +16,18 @@ class Notice(Struct):
     type: Literal["notice"] | None = None
 
 
+class Timings(Struct):
+    """Seconds to the first token, in all, of reading the prompt, and until a model was loaded and free."""
+
+    first_token_s: float | None = None
+    total_s: float | None = None
+    prompt_s: float | None = None
+    wait_s: float | None = None
+    tokens_per_s: float | None = None
+
+
 class Isthmus(Struct):
-    """Who answered and why, what it cost, and the numbers behind the decision."""
+    """Who answered and why, what it cost, how long it took, and the numbers behind the decision."""
 
     route: Target | None = None
     reason: Reason | None = None
@@ -28,6 +38,7 @@ class Isthmus(Struct):
     threshold: float | None = None
     features: dict[str, float] | None = None
     cost_usd: str | None = None
+    timings: Timings | None = None
     notice: Notice | None = None
     notices: list[Notice] | None = None
 

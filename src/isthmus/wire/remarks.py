@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from isthmus.messages import Finish, Notice, Route
+from isthmus.messages import Finish, Notice, Route, Timings
 
 
 def describe_route(route: Route) -> dict[str, Any]:
@@ -35,15 +35,23 @@ def remarks(
 
     Args:
         route: Who answers and why.
-        finish: Its end, which tells what it cost.
+        finish: Its end, which tells what it cost and how long it took.
         notices: What the person should know.
         ignored: Parameters of the request that had no effect.
     """
     said = describe_route(route) if route else {}
     if finish is not None:
         said["cost_usd"] = str(finish.cost_usd or 0)
+        if finish.timings is not None:
+            said["timings"] = _rounded(finish.timings)
     if notices:
         said["notices"] = [msgspec.to_builtins(each) for each in notices]
     if ignored:
         said["ignored_parameters"] = ignored
     return said
+
+
+def _rounded(timings: Timings) -> dict[str, float]:
+    """The times that are known, to the tenth of a millisecond."""
+    known = ((name, getattr(timings, name)) for name in timings.__struct_fields__)
+    return {name: round(value, 4) for name, value in known if value is not None}

@@ -173,7 +173,7 @@ def test_a_refusal_says_what_would_help(hub, token, status, hint):
 def test_a_busy_hub_is_asked_again(hub, repository):
     listing = hub.behaviours[0]
     hub.behave(lambda request: request.answer(429, Retry_After="0"), listing)
-    assert resolve(hub, "hf:maker/Tiny-GGUF:Q8_0").size_bytes == 80
+    assert resolve(hub, "hf:maker/Tiny-GGUF:Q8_0").weights[0].size_bytes == 80
     hub.behave(lambda request: request.answer(503))
     with pytest.raises(FetchError, match="it answers 503"):
         resolve(hub, "hf:maker/Tiny-GGUF:Q8_0")
