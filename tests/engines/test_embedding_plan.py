@@ -73,10 +73,11 @@ def test_the_worker_is_told_and_nothing_of_answers(made):
     with verify(made("llama", context_length=2048)) as model:
         found = embedding_load(model.header, model.name)
         settings = embedding_settings(found, person)
-        files = LentFiles(model=["/x"], draft="", adapters=[], fds=())
+        files = LentFiles(model=["/x"], projector="/eyes", draft="", adapters=[], fds=())
         told = worker_config(Loading(model=model, settings=settings, embedding=found), files, "key")
         plain = worker_config(Loading(model=model, settings=person), files, "key")
     assert (told["pooling"], told["text_tokens"]) == ("mean", found.text_tokens)
+    assert (told["projector"], plain["projector"]) == ("", "/eyes")
     assert (told["parallel"], told["speculation"], told["prompt_cache_mb"]) == (found.at_once, "off", 0)
     assert told["context_length"] == found.context_length
     assert (plain["pooling"], plain["text_tokens"]) == ("", 0)
