@@ -11,12 +11,11 @@ import pytest
 from isthmus.store import Store
 
 from .clients import opened
-from .engines.weights import COLOURS, eyes
+from .engines.weights import eyes
 from .test_journey import isthmus, rows, serving, settings_file
-from .wire.pictures import painted
+from .wire.pictures import PAINTED
 
 WORD = "Say this word:"
-IMAGES = {colour: painted(*(255 * (colour == each) for each in COLOURS)) for colour in COLOURS}
 
 
 @pytest.fixture
@@ -75,6 +74,6 @@ def test_an_image_is_seen_whatever_api_it_comes_by_and_stays_at_home(seeing_home
     assert Store(seeing_home).models()[0].projector is not None
     with serving(seeing_home, "-m", "seeing") as server:
         for ask in (by_chat, by_responses, by_messages, by_ollama):
-            for colour, url in IMAGES.items():
+            for colour, url in PAINTED.items():
                 assert colour in ask(server.run, url).lower(), ask.__name__
     assert {row.target for row in rows(seeing_home)} == {"local"}

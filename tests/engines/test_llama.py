@@ -45,8 +45,8 @@ from isthmus.store import Store
 from isthmus.transport.chat_client import ChatClient, UpstreamError
 from isthmus.trust import verify
 from isthmus.wire.chat_body import render_chat
-from tests.engines.weights import COLOURS, adapter, eyes, split
-from tests.wire.pictures import painted
+from tests.engines.weights import adapter, eyes, split
+from tests.wire.pictures import PAINTED
 
 SETTINGS = EngineSettings(context_length=2048, parallel=4)
 
@@ -487,9 +487,6 @@ def test_a_draft_model_changes_no_answer_either(tiny):
 # ---------------------------------------------------------------- images
 
 
-RED, GREEN, BLUE = (painted(*(255 * (channel == own) for channel in range(3))) for own in range(3))
-
-
 @pytest.fixture
 def seeing(tiny, tmp_path):
     """The tiny model with a projector that makes words of colours."""
@@ -505,11 +502,11 @@ def shown(*images, text="Say this word:", **more):
 def test_a_model_with_a_projector_sees(seeing):
     async def work(engine):
         assert engine.model.vision
-        told = [text_of(await events_of(engine, shown(image))) for image in (RED, GREEN, BLUE)]
+        told = [text_of(await events_of(engine, shown(image))) for image in PAINTED.values()]
         assert engine.model.vision
         return told
 
-    for colour, answer in zip(COLOURS, with_engine(seeing, work), strict=True):
+    for colour, answer in zip(PAINTED, with_engine(seeing, work), strict=True):
         assert colour in answer.lower()
 
 

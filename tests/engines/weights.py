@@ -5,6 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tests.wire.pictures import COLOURS
+
 ALIGNMENT = 32
 SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of each type of number; 8 are strings, 9 arrays."""
@@ -128,7 +130,6 @@ def pooled(source, path, pooling):
 
 # ---------------------------------------------------------------- eyes
 
-COLOURS = ("red", "green", "blue")
 PATCH = 16
 """Pixels a side, of an image that is one patch."""
 _WIDTH = 32

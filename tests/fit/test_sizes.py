@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,13 @@ from tests.fit.shapes import GIB, MIB, shape, shapes, unhurried
 from tests.store.large import gpt_oss_20b, kimi_k2, write_sparse
 
 ONE = EngineSettings(parallel=1, speculation="off")
+EYES = ProjectorShape(
+    weights_bytes=800 * MIB,
+    image_length=896,
+    patch_length=14,
+    embedding_length=1152,
+    feed_forward_length=4304,
+)
 
 
 def test_guesses_are_as_long_as_the_worker_makes_them():
@@ -114,30 +122,17 @@ def test_attention_that_is_not_fused_takes_more(model, context):
 
 
 def test_a_projector_takes_its_weights_and_its_patches():
-    eyes = ProjectorShape(
-        weights_bytes=800 * MIB,
-        image_length=896,
-        patch_length=14,
-        embedding_length=1152,
-        feed_forward_length=4304,
-    )
-    assert eyes.patches == 4096
-    assert projector_bytes(eyes) == 4096 * 4 * (2 * 1152 + 2 * 4304)
+    assert EYES.patches == 4096
+    assert projector_bytes(EYES) == 4096 * 4 * (2 * 1152 + 2 * 4304)
     engine, budget = EngineSettings(context_length=1024, speculation="off"), Budget(8 * GIB)
-    blind, seeing = (plan(shape(projector=each), budget, engine) for each in (None, eyes))
+    blind, seeing = (plan(shape(projector=each), budget, engine) for each in (None, EYES))
     assert seeing.weights_bytes - blind.weights_bytes == 800 * MIB
-    assert seeing.compute_bytes - blind.compute_bytes == projector_bytes(eyes)
+    assert seeing.compute_bytes - blind.compute_bytes == projector_bytes(EYES)
     assert seeing.total_bytes == seeing.ram_bytes
 
 
 def test_a_projector_lies_on_the_first_gpu():
-    eyes = ProjectorShape(
-        weights_bytes=100 * MIB,
-        image_length=448,
-        patch_length=14,
-        embedding_length=1024,
-        feed_forward_length=4096,
-    )
+    eyes = msgspec.structs.replace(EYES, weights_bytes=100 * MIB)
     engine = EngineSettings(context_length=1024, speculation="off")
     budget = Budget(8 * GIB, (8 * GIB, 8 * GIB))
     blind, seeing = (plan(shape(projector=each), budget, engine) for each in (None, eyes))
@@ -158,10 +153,7 @@ def test_a_projector_lies_on_the_first_gpu():
     ],
 )
 def test_guesses_are_made_where_they_pay(speculation, weights_mb, sees, guessed):
-    eyes = ProjectorShape(
-        weights_bytes=1, image_length=1, patch_length=1, embedding_length=1, feed_forward_length=1
-    )
-    model = shape(0, input_bytes=weights_mb * MIB, output_bytes=0, projector=eyes if sees else None)
+    model = shape(0, input_bytes=weights_mb * MIB, output_bytes=0, projector=EYES if sees else None)
     assert guessed_tokens(model, EngineSettings(speculation=speculation)) == guessed
 
 

@@ -4,6 +4,8 @@ import base64
 import struct
 import zlib
 
+COLOURS = ("red", "green", "blue")
+
 
 def png(width: int, height: int) -> bytes:
     """The head of an image."""
@@ -31,3 +33,7 @@ def data_url(content: bytes) -> str:
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+PAINTED = {colour: painted(*(255 * (colour == each) for each in COLOURS)) for colour in COLOURS}
+"""An image of each colour."""

@@ -51,16 +51,17 @@ def lent_files(
             for path in (Path(adapter).expanduser().absolute() for adapter in adapters)
         ]
         draft_paths = _loadable(draft, opened) if draft is not None else [""]
-        projectors = [(file.file.fileno(), file.path) for file in (model.projector,) if file is not None]
+        projector = model.projector
         yield LentFiles(
             model=_loadable(model, opened),
-            projector=next((_in_child(fd, path) for fd, path in projectors), ""),
+            projector=_in_child(projector.file.fileno(), projector.path) if projector else "",
             draft=draft_paths[0],
             adapters=[_in_child(fd, path) for fd, path in opened_adapters],
             fds=(
                 *model.fds,
                 *(draft.fds if draft else ()),
-                *(fd for fd, _ in (*projectors, *opened_adapters)),
+                *((projector.file.fileno(),) if projector else ()),
+                *(fd for fd, _ in opened_adapters),
             ),
         )
 
