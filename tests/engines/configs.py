@@ -19,6 +19,7 @@ PLAIN = WorkerConfig(
     draft="",
     adapters=[],
     prompt_cache_mb=512,
+    batch_tokens=0,
     chat_template="",
     pooling="",
     text_tokens=0,

@@ -76,6 +76,11 @@ def test_a_model_that_sees_is_not_guessed_ahead_without_a_draft_model(tiny, tmp_
         assert told["projector"]
 
 
+def test_prompts_are_read_a_micro_batch_at_a_time_where_the_processor_reads_them(tiny):
+    assert config(tiny)["batch_tokens"] == 512
+    assert config(tiny, EngineSettings(gpu_layers=4))["batch_tokens"] == 0
+
+
 def test_a_file_is_mapped_unless_memory_is_limited(tiny):
     assert config(tiny)["map_weights"]
     assert not config(tiny, EngineSettings(memory_mb=1000))["map_weights"]

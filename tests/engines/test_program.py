@@ -56,7 +56,15 @@ def test_weights_are_read_by_the_words_of_old_and_new_versions():
 def test_what_is_left_to_the_engine_is_not_named():
     words = set(arguments(PLAIN))
     assert not words & {
-        *("--threads", "--threads-batch", "--n-gpu-layers", "--n-cpu-moe", "--flash-attn", "--cache-type-k"),
+        *(
+            "--batch-size",
+            "--threads",
+            "--threads-batch",
+            "--n-gpu-layers",
+            "--n-cpu-moe",
+            "--flash-attn",
+            "--cache-type-k",
+        ),
         *("--spec-type", "--model-draft", "--lora", "--chat-template"),
     }
 
@@ -64,6 +72,7 @@ def test_what_is_left_to_the_engine_is_not_named():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
+        ({"batch_tokens": 64}, ["--batch-size", "64"]),
         ({"threads": 6}, ["--threads", "6", "--threads-batch", "6"]),
         ({"gpu_layers": 0}, ["--n-gpu-layers", "0", "--fit", "off"]),
         ({"gpu_layers": 20}, ["--n-gpu-layers", "20", "--fit", "off"]),

@@ -48,6 +48,10 @@ def test_what_is_plain():
     assert told["embedding"] == [False, -1, 2048, 512]
 
 
+def test_a_batch_may_be_smaller_than_the_engines_own():
+    assert parameters(batch_tokens=512)["embedding"] == [False, -1, 512, 512]
+
+
 def test_what_is_asked_for():
     told = parameters(
         speculation="draft",

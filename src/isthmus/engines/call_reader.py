@@ -7,9 +7,9 @@ and of a tool that exists.
 """
 
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias, cast
-from uuid import uuid4
 
 import jsonschema_rs
 import msgspec
@@ -268,7 +268,7 @@ class LooseReader:
 
 def new_call_id() -> str:
     """An identifier for a call."""
-    return f"call_{uuid4().hex[:24]}"
+    return f"call_{secrets.token_hex(12)}"
 
 
 def _fits(tool: Tool, arguments: dict[str, Any]) -> bool:

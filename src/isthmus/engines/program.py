@@ -50,6 +50,8 @@ def arguments(config: WorkerConfig) -> list[str]:
     # A port of its own choice: one that we chose could be taken by somebody else before it binds.
     words += ["--host", "127.0.0.1", "--port", "0", "--no-webui", "--no-slots", "--offline"]
     words += ["--ctx-size", str(config["context_length"]), "--parallel", str(config["parallel"])]
+    if config["batch_tokens"] and not config["pooling"]:
+        words += ["--batch-size", str(config["batch_tokens"])]
     # One pool of context for all slots: more slots take no more memory, and one long prompt may use it all.
     # An answer that fills it ends there; its beginning is never dropped without a word.
     words += ["--kv-unified", "--no-context-shift", "--cache-ram", str(config["prompt_cache_mb"])]

@@ -70,6 +70,8 @@ def parameters(config: WorkerConfig) -> xllamacpp.CommonParams:
     params.ui = False
     params.endpoint_slots = False
     params.n_ctx = config["context_length"]
+    if config["batch_tokens"]:
+        params.n_batch = config["batch_tokens"]
     params.n_parallel = config["parallel"]
     # One pool of context for all slots: more slots take no more memory, and one long prompt may use it all.
     params.kv_unified = True

@@ -29,6 +29,7 @@ class WorkerConfig(TypedDict):
     ``chat_template`` empty takes the model's own; ``draft`` empty has none, nor has ``projector``, which
     makes the model see. ``pooling`` is empty for a worker that answers; one that turns texts into vectors
     pools those of their tokens as the weights say ("own") or by their "mean", of ``text_tokens`` at most.
+    ``batch_tokens`` of prompts are computed before any slot hears of it; 0 leaves it to the engine.
     """
 
     model: list[str]
@@ -47,6 +48,7 @@ class WorkerConfig(TypedDict):
     draft: str
     adapters: list[str]
     prompt_cache_mb: int
+    batch_tokens: int
     chat_template: str
     pooling: str
     text_tokens: int

@@ -23,21 +23,17 @@ _BASE = -2.6
 
 _NUMBER = re.compile(
     r"\d[\d,.]*|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|fifty|hundred"
-    r"|thousand|half|third|quarter|twice|double|triple|dozen|percent)\b",
-    re.IGNORECASE,
+    r"|thousand|half|third|quarter|twice|double|triple|dozen|percent)\b"
 )
 _CLAUSE = re.compile(
-    r"[.;?!](?=\s)|,\s|\b(?:if|then|when|while|each|every|after|before|but|than|because|unless|until)\b",
-    re.IGNORECASE,
+    r"[.;?!](?=\s)|,\s|\b(?:if|then|when|while|each|every|after|before|but|than|because|unless|until)\b"
 )
 _WORK = re.compile(
     r"\b(?:how (?:many|much|long|far|old)|calculate|compute|solve|prove|derive|step by step|in total"
-    r"|altogether|optimi[sz]e|debug|refactor|analy[sz]e|integral|probability|algorithm|equation)\b",
-    re.IGNORECASE,
+    r"|altogether|optimi[sz]e|debug|refactor|analy[sz]e|integral|probability|algorithm|equation)\b"
 )
 _REWORK = re.compile(
-    r"\b(?:summari[sz]e|translate|rewrite|rephrase|extract|proofread|shorten|tl;?dr|correct the)\b",
-    re.IGNORECASE,
+    r"\b(?:summari[sz]e|translate|rewrite|rephrase|extract|proofread|shorten|tl;?dr|correct the)\b"
 )
 _REACH = 2.0
 """Logits that a single term of the answer may move: none decides alone."""
@@ -60,7 +56,7 @@ class Estimate(Struct, frozen=True):
 
 def from_question(text: str) -> Estimate:
     """The estimate before anything is generated, from the last user message."""
-    seen = text if len(text) <= _EYE else f"{text[: _EYE // 2]} {text[-_EYE // 2 :]}"
+    seen = (text if len(text) <= _EYE else f"{text[: _EYE // 2]} {text[-_EYE // 2 :]}").lower()
     numbers, clauses = len(_NUMBER.findall(seen)), len(_CLAUSE.findall(seen))
     return _estimate(
         {

@@ -20,7 +20,7 @@ class QuestionRecord(Struct, frozen=True, kw_only=True):
     """One question, once it has ended: who answered and why, what it cost, and what left this machine."""
 
     id: str
-    """Unique, such as ``uuid4().hex``."""
+    """Unique, such as ``secrets.token_hex(16)``."""
     at: datetime
     """When it was asked."""
     source: Source

@@ -1,10 +1,10 @@
 """The ledger's row of one question, filled in while its answer passes by."""
 
+import secrets
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
-from uuid import uuid4
 
 import msgspec
 
@@ -35,7 +35,7 @@ class Row:
     def __init__(
         self, request: GenerationRequest, source: Source, key: str | None, mode: HandoffMode
     ) -> None:
-        self.id = uuid4().hex
+        self.id = secrets.token_hex(16)
         self.decision: Decision | None = None
         self.call: HostedCall | None = None
         self._at = datetime.now(UTC)

@@ -1,8 +1,8 @@
 """The answers of Chat Completions and Completions on their way: marked, and streamed in chunks."""
 
+import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
-from uuid import uuid4
 
 from isthmus.errors import IsthmusError
 from isthmus.generator import EventStream
@@ -15,7 +15,8 @@ from isthmus.wire.chunks import ChunkWriter, Stamp
 
 def stamp(prefix: str, route: Route | None) -> Stamp:
     """The marks of an answer that begins now; its id begins with ``prefix``."""
-    return Stamp(f"{prefix}-{uuid4().hex}", int(time.time()), route.model if route else "")
+    id_, now = f"{prefix}-{secrets.token_hex(16)}", int(time.time())
+    return Stamp(id_, now, "") if route is None else Stamp(id_, now, route.model, route.fingerprint)
 
 
 async def chunks(

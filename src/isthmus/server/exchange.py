@@ -1,11 +1,11 @@
 """One request and its response, as far as logs, metrics and traces want to know of them."""
 
 import re
+import secrets
 import time
 from collections.abc import Callable
 from copy import copy
 from typing import Literal, TypeAlias, cast
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -135,5 +135,5 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
             given = value.decode("latin-1")
             if not _ID.fullmatch(given):
                 given = _NOT_IN_ID.sub("", given)[:128]
-            return given or uuid4().hex
-    return uuid4().hex
+            return given or secrets.token_hex(16)
+    return secrets.token_hex(16)

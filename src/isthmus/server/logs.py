@@ -1,14 +1,16 @@
 """The server's log: one line a request, for people or as JSON, without a word of question or answer."""
 
 import logging
+import time
 from datetime import UTC, datetime
-from typing import Any, Literal, TextIO, cast
+from functools import lru_cache
+from typing import Any, Literal, TextIO
 
 import msgspec
+from msgspec import Struct
 
 from isthmus.server.exchange import Exchange
 
-_FIELDS = "fields"
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
 """Paths that machines ask every few seconds; where they are answered well, the log doesn't mention it."""
 _NAMED = ("cost_usd", "key", "error", "request_id")
@@ -26,6 +28,8 @@ def set_up_logging(kind: Literal["text", "json"], stream: TextIO) -> None:
     handler.setFormatter(_JsonLines() if kind == "json" else _Lines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("isthmus").setLevel(logging.INFO)
+    # Nobody reads which thread and process a record comes from, and to find out takes longer than to write.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class RequestLog:
@@ -46,7 +50,17 @@ class RequestLog:
         fields = described(exchange)
         if self._content:
             fields.update(_content(exchange))
-        _log.info("%s", _sentence(fields), extra={_FIELDS: fields})
+        # Not by info(), which walks the stack to find out that it was called here.
+        _log.handle(logging.LogRecord(_log.name, logging.INFO, __file__, 0, _Request(fields), (), None))
+
+
+class _Request(Struct, frozen=True):
+    """A record's message: only a line for people makes a sentence of it."""
+
+    fields: dict[str, Any]
+
+    def __str__(self) -> str:
+        return _sentence(self.fields)
 
 
 def described(exchange: Exchange) -> dict[str, Any]:
@@ -109,12 +123,9 @@ def _sentence(fields: dict[str, Any]) -> str:
 class _Lines(logging.Formatter):
     """Lines for people; what was asked and answered comes below, where it is wanted at all."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
-
     def format(self, record: logging.LogRecord) -> str:
         """One record."""
-        line = super().format(record)
+        line = f"{_clock(int(record.created))} {record.levelname} {super().format(record)}"
         for name in ("questions", "answers"):
             for each in _fields_of(record).get(name, ()):
                 line += f"\n  {name[:-1]}: {msgspec.json.encode(each).decode()}"
@@ -139,4 +150,9 @@ class _JsonLines(logging.Formatter):
 
 
 def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    return cast("dict[str, Any]", getattr(record, _FIELDS, {}))
+    return record.msg.fields if isinstance(record.msg, _Request) else {}
+
+
+@lru_cache(1)  # most records have their second in common with the one before
+def _clock(second: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(second))

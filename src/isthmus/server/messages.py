@@ -1,8 +1,8 @@
 """Anthropic's Messages: ``POST /v1/messages`` and ``POST /v1/messages/count_tokens``."""
 
+import secrets
 from collections.abc import AsyncGenerator
 from functools import partial
-from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
@@ -46,7 +46,7 @@ async def messages(request: Request) -> Response:
     _name(request)
     call = parse_messages(await read_body(request))
     events = begin(request, call)
-    id_ = uuid4().hex
+    id_ = secrets.token_hex(16)
     if call.stream:
         return await streamed(request, call, events, partial(_pieces, id_, call, events), ping=PING)
     answer = await gathered(request, events, MessageGatherer(id_, call))

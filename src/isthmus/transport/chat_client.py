@@ -105,12 +105,9 @@ class ChatClient:
             UpstreamError: See there. Events may have come before.
         """
         reader, events = ChunkReader(choices, usage_each=self._usage_each), EventReader()
-        begin_by = asyncio.get_running_loop().time() + self._first_byte_timeout_s
         with _translated(self._key):
-            async with await self._post(path, body, begin_by) as response:
-                if response.status != 200 or response.content_type in _WHOLE_BODIES:
-                    raise await _refusal(response, self._key)
-                piece = await self._first_piece(response, begin_by)
+            response, piece = await self._begin(path, body)
+            async with response:
                 while piece:
                     payloads = events.feed(piece)
                     done = DONE in payloads
@@ -165,28 +162,34 @@ class ChatClient:
                     raise await _refusal(response, self._key)
                 return msgspec.json.decode(await response.read())
 
-    async def _post(self, path: str, body: bytes, begin_by: float) -> aiohttp.ClientResponse:
-        # No redirects: a key and a question go to the address that the person named, or nowhere.
-        async with asyncio.timeout_at(begin_by):
-            return await self._open().post(
+    async def _begin(self, path: str, body: bytes) -> tuple[aiohttp.ClientResponse, bytes]:
+        """The response and the first of its body; from then on the connection's own timer watches silences.
+
+        A time-out of ours around each read would be a tenth of what a token costs.
+        """
+        async with asyncio.timeout(self._first_byte_timeout_s):
+            # No redirects: a key and a question go to the address that the person named, or nowhere.
+            response = await self._open().post(
                 self._base_url + path,
                 data=body,
                 headers=self._head(),
                 allow_redirects=False,
                 proxy=self._proxy,
             )
-
-    async def _first_piece(self, response: aiohttp.ClientResponse, begin_by: float) -> bytes:
-        """Wait for the answer to begin; from then on the connection's own timer watches for silence.
-
-        A time-out of ours around each read would be a tenth of what a token costs.
-        """
-        async with asyncio.timeout_at(begin_by):
-            piece = await response.content.readany()
+            try:
+                await self._check(response)
+                piece = await response.content.readany()
+            except BaseException:
+                response.close()
+                raise
         if response.connection is not None and response.connection.protocol is not None:
             response.connection.protocol.read_timeout = self._stall_timeout_s
             response.connection.protocol.start_timeout()
-        return piece
+        return response, piece
+
+    async def _check(self, response: aiohttp.ClientResponse) -> None:
+        if response.status != 200 or response.content_type in _WHOLE_BODIES:
+            raise await _refusal(response, self._key)
 
     def _open(self) -> aiohttp.ClientSession:
         # Made on first use, because a session belongs to the running event loop.
@@ -194,7 +197,13 @@ class ChatClient:
             # Reading has its deadlines above: aiohttp's total knows no beginning and middle of an answer.
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s)
             connector = aiohttp.TCPConnector(limit=0, force_close=not self._reuse)
-            self._session = aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False)
+            # Nobody's cookies are kept: an upstream isn't to know one question from the next.
+            self._session = aiohttp.ClientSession(
+                timeout=timeout,
+                connector=connector,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         return self._session
 
     def _head(self) -> dict[str, str]:
@@ -238,6 +247,8 @@ def _translated(key: Secret | None) -> Generator[None]:
 
 
 async def _read_to_end(response: aiohttp.ClientResponse) -> None:
+    if response.content.at_eof():
+        return
     with suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(_END_S):
             while await response.content.readany():
