@@ -125,6 +125,7 @@ def test_the_reasons_are_a_closed_set():
         "offline",
         "asked_local",
         "raw_prompt",
+        "grammar",
         "no_provider",
         "context_too_long",
         "capability_missing",

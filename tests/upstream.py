@@ -7,7 +7,8 @@
         upstream.left.wait(1)  # whether the client hung up on a reply that wasn't at its end
 
 A reply is a sequence of steps: bytes to send, seconds to wait, and `SILENCE` or `RESET` where the answer ends
-in one. The functions below write the common ones; ``[*stream(chunk("Par")), RESET]`` writes an odd one.
+in one. The functions below write the common ones; ``[*stream(chunk("Par")), RESET]`` writes an odd one. Where
+what is said depends on what came, a function of the request stands for its reply.
 It runs in a thread of its own, so that tests without an event loop can use it too.
 """
 
@@ -15,7 +16,7 @@ import asyncio
 import json
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -56,7 +57,7 @@ class Received:
 class Upstream:
     """A server that gives its replies in order, one a request, and the last one to all that follow."""
 
-    def __init__(self, *replies: Reply) -> None:
+    def __init__(self, *replies: Reply | Callable[[Received], Reply]) -> None:
         self._replies = list(replies)
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
@@ -97,7 +98,8 @@ class Upstream:
     def _next(self, request: Received) -> Reply:
         with self._lock:
             self.requests.append(request)
-            return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+            reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+        return reply(request) if callable(reply) else reply
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

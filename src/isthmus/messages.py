@@ -87,6 +87,9 @@ class GenerationRequest(Struct, frozen=True):
     ``raw`` is a prompt that the model reads as it stands, as text or tokens, without its template; it never
     leaves this machine. ``messages`` then hold it as one user message, for those who look at questions.
     ``repeat_last_n`` is how many tokens ``repeat_penalty`` looks back on; 0: none, -1: the whole context.
+    ``grammar`` is the answer's, in llama.cpp's GBNF, which only the model at home keeps to. ``ignore_eos``
+    has the answer go on where the model would end it. ``template`` is what the model's chat template is told
+    beside the conversation.
     """
 
     messages: tuple[Message, ...]
@@ -113,10 +116,17 @@ class GenerationRequest(Struct, frozen=True):
     repeat_last_n: int | None = None
     reasoning_budget: int | None = None
     raw: str | tuple[int, ...] | None = None
+    grammar: str | None = None
+    ignore_eos: bool = False
+    template: dict[str, Any] | None = None
 
 
 class ModelInfo(Struct, frozen=True):
-    """What a generator says of its model. ``context_length`` in tokens, as allocated; None if unknown."""
+    """What a generator says of its model.
+
+    ``context_length`` is in tokens, as allocated; None if unknown. ``fingerprint`` identifies the engine's
+    build and the weights, where both are known.
+    """
 
     name: str
     local: bool
@@ -124,6 +134,7 @@ class ModelInfo(Struct, frozen=True):
     vision: bool = False
     tools: bool = True
     digest: str | None = None
+    fingerprint: str | None = None
 
 
 class Usage(Struct, frozen=True):
@@ -159,6 +170,7 @@ Reason: TypeAlias = Literal[
     "offline",  # the network is off limits
     "asked_local",  # this request asks for the local model
     "raw_prompt",  # a prompt without a conversation: only the model at home reads those
+    "grammar",  # the answer has a grammar of its own: only the model at home keeps to those
     "no_provider",  # no hosted model is configured
     "context_too_long",  # the prompt doesn't fit at home
     "capability_missing",  # the model at home can't see, or can't call tools
@@ -232,13 +244,15 @@ class ToolResult(Struct, frozen=True, tag="tool_result"):
 class TokenScore(Struct, frozen=True):
     """A token with its natural log-probability, and its likeliest rivals, itself among them.
 
-    ``raw`` has its bytes where ``token`` can't say them: a piece of a character.
+    ``raw`` has its bytes where ``token`` can't say them: a piece of a character. ``id`` is its number in the
+    model's vocabulary, where whoever answered says it.
     """
 
     token: str
     logprob: float
     top: "tuple[TokenScore, ...]" = ()
     raw: bytes | None = None
+    id: int | None = None
 
     @property
     def utf8(self) -> bytes:
@@ -270,11 +284,15 @@ class Progress(Struct, frozen=True, tag="progress"):
 
 
 class Route(Struct, frozen=True, tag="route"):
-    """Who answers. It precedes the first visible token; a later one supersedes it."""
+    """Who answers. It precedes the first visible token; a later one supersedes it.
+
+    ``fingerprint`` is the model's, where it is at home.
+    """
 
     decision: Decision
     model: str
     provider: str | None = None
+    fingerprint: str | None = None
 
 
 class Notice(Struct, frozen=True, tag="notice"):
@@ -288,7 +306,8 @@ class Notice(Struct, frozen=True, tag="notice"):
 class Timings(Struct, frozen=True):
     """How long it took: seconds to the first token (of any kind) and in all, tokens a second of decoding.
 
-    ``wait_s`` went by until a local model was loaded and had a slot free.
+    ``wait_s`` went by until a local model was loaded and had a slot free. ``decode_s`` is what a local model
+    wrote for.
     """
 
     first_token_s: float | None = None
@@ -296,6 +315,7 @@ class Timings(Struct, frozen=True):
     prompt_s: float | None = None
     tokens_per_s: float | None = None
     wait_s: float | None = None
+    decode_s: float | None = None
 
 
 class Finish(Struct, frozen=True, tag="finish"):

@@ -71,7 +71,8 @@ class Fuzzer:
         self.statuses[response.status_code] += 1
         forbidden = where == "POST /api/pull" and response.status_code == 502  # offline, as the tests are
         if response.status_code >= 500 and not forbidden:
-            self._fault(where, f"{response.status_code} {response.text[:200]}", case)
+            told = self.server.log.read_text(errors="replace")[-2000:]
+            self._fault(where, f"{response.status_code} {response.text[:200]} {told}", case)
         for secret in self._secrets:
             if secret in response.text or secret in str(response.headers):
                 self._fault(where, f"leaks {secret!r}: {response.text[:200]}", case)

@@ -1,18 +1,10 @@
 """Clients that need an interpreter or an environment of their own, each driven by a script in scripts/."""
 
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from tests.conftest import ROOT
+from .running import installed, run
 
 CLIENT = "the AI SDK and @anthropic-ai/sdk under Node, LiteLLM 1.106.2"
-SCRIPTS = Path(__file__).parent / "scripts"
-CLIENTS = ROOT / ".venv-conformance"
 
 CHECKS = {
     "ai_sdk.mjs": (
@@ -37,10 +29,7 @@ CHECKS = {
     ),
 }
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (CLIENTS / "installed").exists(), reason="not installed: make conformance"),
-]
+pytestmark = [pytest.mark.slow, installed]
 
 
 @pytest.fixture(scope="module")
@@ -54,26 +43,6 @@ def said(small_server):
         return done[script]
 
     return of
-
-
-def run(name, server):
-    if name.endswith(".py"):
-        command = [str(CLIENTS / "litellm" / "bin" / "python"), str(SCRIPTS / name)]
-    else:
-        # Node looks for packages beside the script.
-        command = ["node", shutil.copy(SCRIPTS / name, CLIENTS / name)]
-    environment = {
-        "PATH": f"{CLIENTS / 'bin'}:{os.environ['PATH']}",
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        "ISTHMUS_URL": server.url,
-        "ISTHMUS_ORIGIN": server.origin,
-        "ISTHMUS_KEY": server.key,
-        "ISTHMUS_MODEL": server.model,
-    }
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"check"'))
-    return {row["check"]: row for row in rows}
 
 
 @pytest.mark.parametrize(

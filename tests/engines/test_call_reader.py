@@ -160,6 +160,13 @@ def test_a_call_that_the_token_limit_cuts_stays_text():
     assert read(LooseReader(TOOLS, marks=True), list(text)) == (text, [])
 
 
+@pytest.mark.parametrize("marks", [True, False])
+def test_one_that_is_cut_after_whole_ones_is_left_out(marks):
+    half = '{"name": "add", "arguments": {"'
+    text = f"{OPEN}{BARE}{CLOSE}\n{OPEN}{half}" if marks else f"{BARE}\n{half}"
+    assert read(LooseReader(TOOLS, marks=marks), list(text)) == ("", [["add", '{"a":1}']])
+
+
 def test_text_is_passed_on_at_once_where_it_can_be_no_call():
     reader = LooseReader(TOOLS, marks=True)
     assert [list(reader.feed(each)) for each in ("The", " sum <", "b>")] == [

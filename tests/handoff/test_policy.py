@@ -69,6 +69,12 @@ def test_a_raw_prompt_never_leaves(mode):
         assert refused.error is error
 
 
+@pytest.mark.parametrize("mode", ["off", "ask", "auto", "always"])
+def test_a_grammar_is_kept_to_at_home(mode):
+    question = Question(HARD.text, grammar=True, careful=True)
+    assert run(question, Rules(mode=mode, provider="big")) == [Local(Decision("local", "grammar"))]
+
+
 @pytest.mark.parametrize(
     ("rules", "reason"),
     [

@@ -108,6 +108,15 @@ def test_tokens_are_passed_on_as_they_are(serving):
     assert [choice.text for choice in answer.choices] == ["HiHello", "HHello"]
 
 
+def test_texts_between_tokens_become_tokens(serving):
+    engine = ScriptedEngine(HELLO)
+    with serving(engine) as server:
+        body = {"prompt": [72, "i", 33], "echo": True}
+        answer = json.loads(post(server, body)[2])
+    assert engine.requests[0].raw == (72, 105, 33)
+    assert answer["choices"][0]["text"] == "Hi!Hello"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_prompt_is_repeated_where_that_is_asked(serving, stream):
     with serving(ScriptedEngine(HELLO)) as server:
@@ -158,7 +167,7 @@ def test_what_lies_between_is_asked_for_with_the_models_own_marks(serving):
         ({}, "prompt"),
         ({"prompt": []}, "prompt"),
         ({"prompt": [[]]}, "prompt"),
-        ({"prompt": ["a", 1]}, "prompt"),
+        ({"prompt": [1, [2]]}, "prompt"),
         ({"prompt": [-1]}, "prompt"),
         ({"prompt": None}, "prompt"),
         ({"prompt": ["a"] * 65}, "prompt"),

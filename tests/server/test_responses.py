@@ -11,6 +11,7 @@ from openai.types.responses import Response as OpenAIResponse
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import Busy, ContextLengthExceeded, WorkerDied
 from isthmus.messages import Finish, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from tests import open_responses
 
 from .test_chat import client, wait_until
 
@@ -27,9 +28,11 @@ def ask(server, method, path="", body=None, **headers):
 
 
 def events_of(payload):
-    """The events of a stream, each named as its data says."""
+    """The events of a whole stream, each named as its data says."""
+    *pieces, end = payload.decode().removesuffix("\n\n").split("\n\n")
+    assert end == "data: [DONE]"
     events = []
-    for piece in payload.decode().strip().split("\n\n"):
+    for piece in pieces:
         if piece.startswith(":"):
             continue
         name, data = piece.split("\n")
@@ -77,6 +80,25 @@ def test_a_streamed_response_for_the_openai_client(serving):
     ]
     assert events[-1].response.output_text == final.output_text == "Hello"
     assert events[0].response.model_extra["isthmus"]["reason"] == "mode_off"
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_stream_is_as_open_responses_has_it(serving, background):
+    calls = [*HELLO[:3], ToolCallDelta(0, "call_1", "add", '{"a": 1}'), Finish("tool_calls", Usage(10, 4))]
+    body = {
+        "input": "hi",
+        "stream": True,
+        "background": background,
+        "tools": [{"type": "function", "name": "add"}],
+        "reasoning": {"summary": "auto"},
+    }
+    with serving(ScriptedEngine(calls)) as server:
+        events = events_of(ask(server, "POST", "", body)[2])
+        kept = json.loads(ask(server, "GET", f"/{events[-1]['response']['id']}")[2])
+    for event in events:
+        open_responses.check_event(event)
+    assert events[-1]["response"] == kept
+    assert [item["type"] for item in kept["output"]] == ["reasoning", "message", "function_call"]
 
 
 # ---------------------------------------------------------------- kept
@@ -245,12 +267,14 @@ def test_an_error_before_the_first_word_is_an_http_error(serving, stream):
 
 def test_a_stream_that_breaks_off_ends_in_a_failed_response(serving):
     with serving(ScriptedEngine([TextDelta("Hel"), WorkerDied("the worker fell")])) as server:
-        events = list(client(server).responses.create(input="hi", stream=True))
-        assert client(server).responses.retrieve(events[0].response.id).status == "failed"
+        events = events_of(ask(server, "POST", "", {"input": "hi", "stream": True})[2])
+        assert client(server).responses.retrieve(events[0]["response"]["id"]).status == "failed"
+        with pytest.raises(openai.APIError, match="the worker fell"):
+            list(client(server).responses.create(input="hi", stream=True))
         status, _, _ = ask(server, "POST", "", {"input": "hi"})
-    assert [event.type for event in events[-2:]] == ["error", "response.failed"]
-    assert events[-1].response.error.message == "the worker fell"
-    assert events[-1].response.status == "failed"
+    assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
+    response = events[-1]["response"]
+    assert (response["status"], response["error"]["message"]) == ("failed", "the worker fell")
     assert status == 503
 
 

@@ -97,6 +97,13 @@ def test_scores_come_before_the_text_that_they_are_of():
     assert read(choice({"content": "x"}, logprobs={"content": None})) == [TextDelta("x")]
 
 
+def test_llama_cpp_says_the_numbers_of_tokens():
+    rivals = [{"id": 8, "token": "b", "logprob": -2}]
+    content = [{"id": 7, "token": "a", "logprob": -1, "top_logprobs": rivals}]
+    scores, _ = read(choice({"content": "a"}, logprobs={"content": content}))
+    assert scores.tokens == (TokenScore("a", -1.0, (TokenScore("b", -2.0, id=8),), id=7),)
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
@@ -144,9 +151,9 @@ def test_usage_comes_last_or_not_at_all(chunk, usage):
 
 
 def test_timings_of_our_own_worker():
-    timings = {"prompt_ms": 250, "predicted_per_second": 40.5, "prompt_n": 7}
+    timings = {"prompt_ms": 250, "predicted_ms": 500, "predicted_per_second": 40.5, "prompt_n": 7}
     assert finish(choice({}, finish_reason="stop"), {"timings": timings}) == [
-        Finish("stop", timings=Timings(prompt_s=0.25, tokens_per_s=40.5))
+        Finish("stop", timings=Timings(prompt_s=0.25, tokens_per_s=40.5, decode_s=0.5))
     ]
 
 

@@ -175,6 +175,50 @@ def test_reasoning_goes_by_two_names(fields, reasoning):
     assert message(role="assistant", content="x", **fields).reasoning == reasoning
 
 
+ADD = ToolCall("c", "add", "{}")
+THINKS, SAYS = {"reasoning": "hm", "content": None}, {"content": [{"type": "text", "text": "Let me see."}]}
+CALLS = {"content": None, "tool_calls": [{"id": "c", "function": {"name": "add", "arguments": "{}"}}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "turn"),
+    [
+        ([THINKS, CALLS], Message("assistant", reasoning="hm", tool_calls=(ADD,))),
+        ([THINKS, SAYS], Message("assistant", (TextPart("Let me see."),), reasoning="hm")),
+        ([SAYS, CALLS], Message("assistant", (TextPart("Let me see."),), tool_calls=(ADD,))),
+        (
+            [THINKS, SAYS, CALLS],
+            Message("assistant", (TextPart("Let me see."),), reasoning="hm", tool_calls=(ADD,)),
+        ),
+    ],
+)
+def test_a_turn_that_comes_in_pieces_is_one_message(said, turn):
+    pieces = [{"role": "assistant", **piece} for piece in said]
+    result = {"role": "tool", "content": "2", "tool_call_id": "c"}
+    assert request(messages=[*HELLO, *pieces, result]).messages == (
+        Message("user", "Hello"),
+        turn,
+        Message("tool", "2", tool_call_id="c"),
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [SAYS, SAYS],
+        [CALLS, CALLS],
+        [CALLS, SAYS],
+        [THINKS, THINKS],
+        [SAYS, THINKS],
+        [SAYS, CALLS | SAYS],
+        [SAYS, CALLS | THINKS],
+        [SAYS | {"name": "Ann"}, CALLS | {"name": "Ben"}],
+    ],
+)
+def test_two_turns_stay_two(said):
+    assert len(request(messages=[{"role": "assistant", **each} for each in said]).messages) == 2
+
+
 # ---------------------------------------------------------------- what doesn't fit
 
 IMAGE = {"type": "image_url", "image_url": {"url": 1}}

@@ -18,6 +18,7 @@ from isthmus.messages import (
     ReasoningDelta,
     Route,
     TextDelta,
+    Timings,
     TokenScore,
     TokenScores,
     ToolCallDelta,
@@ -150,7 +151,7 @@ def chunk(event, **parameters) -> Any:
 
 def test_the_first_chunk_says_who_answers():
     payload = json.loads(ChatChunkWriter(STAMP, choices=2, include_usage=False).open(AWAY))
-    assert [row["delta"] for row in payload["choices"]] == [{"role": "assistant", "content": ""}] * 2
+    assert [row["delta"] for row in payload["choices"]] == [{"role": "assistant", "content": None}] * 2
     assert payload["isthmus"] == {
         "route": "hosted",
         "reason": "looks_hard",
@@ -220,6 +221,28 @@ def test_the_last_chunk_says_what_it_took_if_that_was_asked(cost, shown):
     assert payload["isthmus"]["cost_usd"] == shown
     assert ChatChunkWriter(STAMP, include_usage=False).close(finish, AWAY) is None
     assert ChatChunkWriter(STAMP, include_usage=True).close(Finish("stop"), AWAY) is None
+
+
+TIMED = Finish("stop", Usage(10, 5, cached_tokens=4), Timings(prompt_s=0.5, decode_s=0.25))
+
+
+def test_the_engines_timings_are_in_the_last_chunk_whichever_that_is():
+    asked, unasked = (ChatChunkWriter(STAMP, include_usage=include) for include in (True, False))
+    assert "timings" not in json.loads(asked.render(TIMED))
+    assert json.loads(asked.close(TIMED, HOME))["timings"]["predicted_n"] == 5
+    assert json.loads(unasked.render(TIMED))["timings"]["prompt_n"] == 6
+    several = ChatChunkWriter(STAMP, choices=2, include_usage=False)
+    assert "timings" not in json.loads(several.render(TIMED))  # one choice's, beside all choices' tokens
+
+
+def test_what_made_an_answer_is_told_where_it_is_known():
+    marked = Stamp("id", 1, "m", "b7-00")
+    writer = ChatChunkWriter(marked, include_usage=True)
+    for payload in (writer.open(HOME), writer.render(TextDelta("x")), writer.close(TIMED, HOME)):
+        assert json.loads(payload)["system_fingerprint"] == "b7-00"
+    whole = json.loads(render_completion(gathered(TextDelta("x"), TIMED), marked, logprobs=False))
+    assert (whole["system_fingerprint"], whole["timings"]["prompt_n"]) == ("b7-00", 6)
+    assert "system_fingerprint" not in body(TextDelta("x"), TIMED)
 
 
 # ---------------------------------------------------------------- gathered

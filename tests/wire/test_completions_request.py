@@ -45,7 +45,8 @@ def test_every_parameter_arrives():
     asked = call.request
     assert (call.model, call.suffix, call.stream, call.include_usage) == ("m", "z", True, True)
     assert (call.handoff, call.ignored, call.echo) == ("off", (), False)
-    assert (asked.raw, asked.messages) == ("a", (Message("user", "a"),))
+    first = call.of("a").request
+    assert (first.raw, first.messages) == ("a", (Message("user", "a"),))
     assert (asked.max_tokens, asked.temperature, asked.top_p, asked.n) == (3, 0.5, 0.25, 2)
     assert (asked.top_logprobs, asked.stop, asked.seed) == (4, ("x", "y"), 9)
     assert (asked.presence_penalty, asked.frequency_penalty, asked.logit_bias) == (1, -1, {"7": -100})
@@ -59,6 +60,24 @@ def test_what_is_left_out_is_openais_default():
     assert (call.request.n, call.request.top_logprobs, call.stream) == (1, None, False)
 
 
+def test_a_length_has_llama_cpps_name_beside_openais():
+    assert parse(prompt="a", n_predict=5).request.max_tokens == 5
+    assert parse(prompt="a", n_predict=-1).request.max_tokens is None
+    assert parse(prompt="a", n_predict=5, max_tokens=3).request.max_tokens == 3
+
+
+def test_an_answer_may_have_a_form():
+    assert parse(prompt="a", grammar='root ::= "a"').request.grammar == 'root ::= "a"'
+    form = parse(prompt="a", json_schema={"const": "42"}).request.response_format
+    assert form["json_schema"]["schema"] == {"const": "42"}
+    assert parse(prompt="a", response_format={"type": "json_object"}).request.response_format
+
+
+def test_tokens_and_texts_may_be_one_prompt():
+    assert parse(prompt=[1, "a", 2]).prompts == ((1, "a", 2),)
+    assert parse(prompt=["a", [1, "b"]]).prompts == ("a", (1, "b"))
+
+
 texts = st.text(max_size=8)
 tokens = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=8)
 
@@ -69,7 +88,6 @@ def test_a_prompt_is_a_text_texts_tokens_or_lists_of_them(prompt):
     several = isinstance(prompt, list) and not all(isinstance(each, int) for each in prompt)
     expected = prompt if several else [prompt]
     assert [each if isinstance(each, str) else list(each) for each in call.prompts] == expected
-    assert call.request.raw == call.prompts[0]
     for raw in call.prompts:
         assert call.of(raw).request.raw == raw
         assert len(call.of(raw).request.messages) == 1

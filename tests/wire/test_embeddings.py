@@ -38,7 +38,9 @@ def test_both_encodings_say_the_same_in_order(vectors):
     assert plain["usage"] == {"prompt_tokens": 7, "total_tokens": 7}
 
 
-@pytest.mark.parametrize("body", [{"input": 1}, {"input": ""}, {"input": [""]}, {"input": [[-1]]}, {}])
+@pytest.mark.parametrize(
+    "body", [{"input": 1}, {"input": ""}, {"input": [""]}, {"input": [[-1]]}, {"input": [1, "a"]}, {}]
+)
 def test_what_is_no_text_is_refused(body):
     with pytest.raises(RequestError) as caught:
         parse(**body)

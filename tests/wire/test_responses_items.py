@@ -5,6 +5,7 @@ from pydantic import TypeAdapter
 from isthmus.errors import RequestError
 from isthmus.messages import ImagePart, Message, TextPart, ToolCall
 from isthmus.wire.responses_items import as_messages, read_input, tools_in
+from isthmus.wire.responses_summary import packed, recalled
 from isthmus.wire.responses_tools import GivenTool, Toolbox
 
 ITEM = TypeAdapter(ResponseItem)
@@ -54,6 +55,7 @@ def test_every_item_is_kept_as_openai_gives_it_back():
         {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "3"}]},
         {"type": "custom_tool_call", "call_id": "d", "name": "patch", "input": "x"},
         {"type": "custom_tool_call_output", "call_id": "d", "output": "done"},
+        {"type": "compaction", "id": None, "encrypted_content": packed("We met.")},
     ]
     kept = read_input(given)
     for item in kept:
@@ -155,11 +157,19 @@ def test_other_tools_calls_are_calls_too():
 def test_what_has_no_place_in_a_conversation_is_named():
     given = [
         {"type": "web_search_call", "id": "ws", "status": "completed"},
-        {"type": "compaction"},
+        {"type": "image_generation_call", "id": "ig", "status": "completed", "result": None},
         user("hi"),
     ]
     said, left_out = as_messages(read_input(given), Toolbox([]))
-    assert (said, left_out) == ([Message("user", "hi")], ["web_search_call", "compaction"])
+    assert (said, left_out) == ([Message("user", "hi")], ["web_search_call", "image_generation_call"])
+
+
+def test_a_conversation_goes_on_from_its_summary():
+    summary = {"type": "compaction", "encrypted_content": packed("Launch is on Tuesday.")}
+    assert messages(summary, user("when?")) == [
+        Message("user", recalled("Launch is on Tuesday.")),
+        Message("user", "when?"),
+    ]
 
 
 def test_items_may_bring_tools():
@@ -192,6 +202,8 @@ def test_items_may_bring_tools():
         ({"type": "function_call_output", "call_id": "c"}, "input[0]"),
         ({"type": "function_call_output", "call_id": "c", "output": {}}, "input[0].output"),
         ({"type": "reasoning", "summary": "short"}, "input[0].summary"),
+        ({"type": "compaction"}, "input[0]"),
+        ({"type": "compaction", "encrypted_content": "gAAAAAB"}, "input[0].encrypted_content"),
         ({"type": "item_reference"}, "input[0].id"),
         ({}, "input[0].id"),
     ],

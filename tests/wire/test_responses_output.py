@@ -28,13 +28,11 @@ def test_a_message_has_its_part_once_that_was_told_of():
 
 
 def test_thinking_is_its_own_summary_where_one_is_asked_for():
-    thought = ReasoningItem(0, summary=True, encrypted=True)
+    thought = ReasoningItem(0, summary=True)
     assert (thought.value["summary"], thought.value["content"]) == ([], [])
     thought.begin()
     assert kinds(thought.add("hm")) == ["reasoning_summary_text.delta", "reasoning_text.delta"]
     assert thought.value["summary"] == [{"type": "summary_text", "text": "hm"}]
-    assert thought.value["encrypted_content"] is None
-    assert "encrypted_content" not in ReasoningItem(0, summary=False, encrypted=False).value
 
 
 @pytest.mark.parametrize(

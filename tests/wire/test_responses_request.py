@@ -83,7 +83,6 @@ def test_a_conversation_goes_on_without_its_old_instructions():
 def test_log_probabilities_can_be_included(include, scores):
     assert call_of(include=include).request.top_logprobs == scores
     assert call_of(include=include, top_logprobs=0).request.top_logprobs == scores
-    assert call_of(include=include).encrypted == ("reasoning.encrypted_content" in include)
 
 
 def test_the_response_says_what_was_asked():
@@ -99,6 +98,13 @@ def test_the_response_says_what_was_asked():
     usual = echo_of()
     assert (usual["temperature"], usual["top_p"], usual["truncation"]) == (1.0, 1.0, "disabled")
     assert (usual["tool_choice"], usual["text"]["format"]) == ("auto", {"type": "text"})
+
+
+@pytest.mark.parametrize("mode", [None, "auto", "none", "required"])
+def test_a_choice_among_some_tools_says_its_mode(mode):
+    tool = {"type": "function", "name": "add"}
+    choice = {"type": "allowed_tools", "tools": [tool], **({"mode": mode} if mode else {})}
+    assert echo_of(tools=[tool], tool_choice=choice)["tool_choice"] == {**choice, "mode": mode or "auto"}
 
 
 def test_a_coding_agents_request_is_taken_as_it_is():
@@ -142,6 +148,9 @@ def test_what_has_no_effect_is_named():
     given = [{"type": "web_search_call", "id": "w"}, {"role": "user", "content": "hi"}]
     call = call_of(sparkle=1, text={"verbosity": "low"}, input=given)
     assert call.ignored == ("sparkle", "text.verbosity", "input.web_search_call")
+    assert call_of(include=["web_search_call.results"]).ignored == ("include.web_search_call.results",)
+    told = call_of(timings_per_token=True, return_progress=True)
+    assert told.ignored == ("return_progress", "timings_per_token")
     assert call_of(keeps=False, store=True).ignored == ("store",)
     assert call_of(keeps=False).ignored == ()
 

@@ -128,6 +128,11 @@ EVERY = tuple(tool.name for tool in BOX.tools)
         ({"type": "function", "name": "send"}, EVERY, "mail__send"),
         ({"type": "allowed_tools", "tools": [{"type": "function", "name": "add"}]}, ("add",), "auto"),
         (
+            {"type": "allowed_tools", "mode": "none", "tools": [{"type": "function", "name": "add"}]},
+            ("add",),
+            "none",
+        ),
+        (
             {
                 "type": "allowed_tools",
                 "mode": "required",
@@ -160,6 +165,12 @@ def test_a_choice_of_what_is_not_there_is_refused(choice):
     with pytest.raises(RequestError) as raised:
         BOX.choose(choice)
     assert raised.value.param == "tool_choice"
+
+
+def test_a_mode_is_one_of_three():
+    with pytest.raises(RequestError, match="always") as raised:
+        BOX.choose({"type": "allowed_tools", "mode": "always", "tools": []})
+    assert raised.value.param == "tool_choice.mode"
 
 
 def test_a_call_can_not_be_required_where_there_is_no_tool():

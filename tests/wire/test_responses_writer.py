@@ -27,6 +27,7 @@ from isthmus.messages import (
 from isthmus.wire.responses_answer import ResponseEvent
 from isthmus.wire.responses_request import parse_responses
 from isthmus.wire.responses_writer import ResponseWriter
+from tests import open_responses
 
 HOME = Route(Decision("local", "mode_off"), "tiny")
 EVENT = TypeAdapter(ResponseStreamEvent)
@@ -215,7 +216,10 @@ def test_a_response_that_fails_says_what_had_come(events, asked):
         EVENT.validate_python(event, strict=True)
     last = told[-1]["response"]
     assert (last["status"], last["error"]["code"]) == ("failed", "server_error")
-    assert (told[-2]["message"], last["error"]["message"]) == ("the worker fell", "the worker fell")
+    fault = {"code": "server_error", "message": "the worker fell", "param": None}
+    assert fault.items() <= told[-2].items()
+    assert told[-2]["error"] == {"type": "server_error", **fault}
+    assert last["error"]["message"] == "the worker fell"
     assert not [item for item in last["output"] if item["status"] == "in_progress"]
 
 
@@ -236,7 +240,7 @@ def test_thinking_words_and_calls_are_items_in_their_order():
     response = whole(events)
     reasoning, message, add, send = response["output"]
     assert reasoning["content"] == [{"type": "reasoning_text", "text": "hm"}]
-    assert (reasoning["summary"], "encrypted_content" in reasoning) == ([], False)
+    assert reasoning["summary"] == []
     assert (message["content"][0]["text"], message["status"]) == ("Let me see.", "completed")
     assert (add["type"], add["name"], add["call_id"]) == ("function_call", "add", "call_a")
     assert (add["arguments"], "namespace" in add) == ('{"a": 1}', False)
@@ -332,7 +336,7 @@ def test_log_probabilities_come_with_their_words_if_asked_for():
 
 def test_a_summary_is_given_if_asked_for():
     events = [ReasoningDelta("hm"), ReasoningDelta("!"), DONE]
-    told = streamed(events, reasoning={"summary": "auto"}, include=["reasoning.encrypted_content"])
+    told = streamed(events, reasoning={"summary": "auto"})
     summary = [kind for kind in kinds(told) if "summary" in kind]
     assert summary == [
         "reasoning_summary_part.added",
@@ -341,9 +345,7 @@ def test_a_summary_is_given_if_asked_for():
         "reasoning_summary_text.done",
         "reasoning_summary_part.done",
     ]
-    reasoning = told[-1]["response"]["output"][0]
-    assert reasoning["summary"] == [{"type": "summary_text", "text": "hm!"}]
-    assert reasoning["encrypted_content"] is None
+    assert told[-1]["response"]["output"][0]["summary"] == [{"type": "summary_text", "text": "hm!"}]
 
 
 def test_usage_cost_and_route_are_told():
@@ -385,3 +387,47 @@ def test_one_that_is_cancelled_keeps_what_had_come():
     response = json.loads(writer.body())
     assert (response["status"], response["output"][0]["status"]) == ("cancelled", "incomplete")
     Response.model_validate(response, strict=True)
+
+
+# ---------------------------------------------------------------- as Open Responses has it
+
+ADD = {"type": "function", "name": "add"}
+SAID = [
+    ReasoningDelta("hm"),
+    TextDelta("x"),
+    SCORES,
+    TextDelta("He"),
+    ToolCallDelta(0, "call_1", "add", '{"a": 1}'),
+]
+FULL = {
+    "tools": [ADD, {**ADD, "name": "sub", "description": "d", "parameters": {}, "strict": True}],
+    "tool_choice": {"type": "allowed_tools", "tools": [ADD]},
+    "reasoning": {"effort": "low", "summary": "detailed"},
+    "include": ["reasoning.encrypted_content"],
+    "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}},
+    "top_logprobs": 1,
+    "metadata": {"a": "b"},
+    "max_tool_calls": 3,
+}
+
+
+def test_every_event_is_as_open_responses_has_it():
+    broken = writer_of(background=True, tools=[ADD])
+    frames = [*broken.open(), broken.progress(), *broken.render(SAID[0]), *broken.fail(RequestError("no"))]
+    told = [
+        *streamed([*SAID, Finish("tool_calls", Usage(3, 9))], **FULL),
+        *streamed([*SAID, Finish("length", Usage(3, 9))], tools=[], tool_choice="none"),
+        *read(frames),
+    ]
+    for event in told:
+        open_responses.check_event(event)
+    assert {event["type"] for event in told} == open_responses.EVENTS.keys()
+
+
+@pytest.mark.parametrize("choice", ["auto", "required", ADD])
+def test_a_whole_response_is_as_open_responses_has_it(choice):
+    response = whole([*SAID, DONE], tools=[ADD], tool_choice=choice)
+    open_responses.check_response(response)
+    for name in open_responses.Response.__struct_fields__:
+        with pytest.raises(msgspec.ValidationError, match=name):
+            open_responses.check_response({key: response[key] for key in response if key != name})

@@ -3,7 +3,15 @@
 import pytest
 
 from isthmus.errors import RequestError
-from isthmus.wire.sampling import MAX_BIASES, MAX_STOP_LENGTH, MAX_STOPS, read_biases, read_stops
+from isthmus.wire.sampling import (
+    MAX_BIASES,
+    MAX_STOP_LENGTH,
+    MAX_STOPS,
+    NEVER,
+    read_biases,
+    read_limit,
+    read_stops,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,22 @@ def test_biases_go_by_tokens_numbers():
     assert read_biases({"7": -100.0, "0": 1.5}) == {"7": -100.0, "0": 1.5}
 
 
+def test_biases_come_in_pairs_too_and_false_is_never():
+    assert read_biases([(7, -2.5), (8, False)]) == {"7": -2.5, "8": NEVER}
+    assert read_biases({"7": False}) == {"7": NEVER}
+    assert read_biases([]) == {}
+
+
+@pytest.mark.parametrize(("predicted", "limit"), [(None, None), (-1, None), (1, 1)])
+def test_a_prediction_may_be_without_bound(predicted, limit):
+    assert read_limit(predicted) == limit
+
+
+def test_a_prediction_of_nothing_is_refused():
+    with pytest.raises(RequestError, match="no answer"):
+        read_limit(0)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -40,6 +64,11 @@ def test_biases_go_by_tokens_numbers():
         {"a": 1},
         {"²": 1},
         {"9" * 10: 1},
+        {"7": True},
+        [("7", 1)],
+        [(-1, 1)],
+        [(10**9, 1)],
+        [(7, 1)] * (MAX_BIASES + 1),
         dict.fromkeys(map(str, range(MAX_BIASES + 1)), 1),
     ],
 )

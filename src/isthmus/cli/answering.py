@@ -26,6 +26,7 @@ _REASONS = {
     "offline": "offline",
     "asked_local": "as asked",
     "raw_prompt": "a prompt without a conversation stays home",
+    "grammar": "a grammar is kept to at home",
     "no_provider": "no provider is configured",
     "context_too_long": "it doesn't fit the local model's context",
     "capability_missing": "the local model lacks what it needs",

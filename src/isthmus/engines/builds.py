@@ -108,7 +108,7 @@ def find_builds(home: Path) -> list[EngineBuild]:
         for path in engines_folder(home).glob("*")
         if (path / PACKAGE).is_dir() and not path.name.startswith(".")
     )
-    found = [msgspec.structs.replace(INSTALLED, version=_installed_version())]
+    found = [msgspec.structs.replace(INSTALLED, version=installed_version())]
     found += [EngineBuild(path.name, "package", str(path), _version_in(path)) for path in folders]
     program = shutil.which("llama-server")
     if program is not None:
@@ -116,7 +116,8 @@ def find_builds(home: Path) -> list[EngineBuild]:
     return found
 
 
-def _installed_version() -> str:
+def installed_version() -> str:
+    """The version of the package that was installed with Isthmus; empty where there is none."""
     try:
         return version(PACKAGE)
     except PackageNotFoundError:

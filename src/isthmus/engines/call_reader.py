@@ -155,8 +155,10 @@ class LooseReader:
                     yield each
 
     def end(self) -> Iterator[Said]:
-        """What was held back, as far as it is something."""
+        """What was held back, as far as it is something: half a call after whole ones is nothing."""
         held, self._held = self._held, ""
+        if self.calls and self._state in ("bare", "marked"):
+            return
         if self._state == "marked":
             held = OPEN + held
         # After a call the end of its fence says nothing.

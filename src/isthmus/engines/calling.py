@@ -106,7 +106,8 @@ def tell(request: GenerationRequest, *, knows_tools: bool) -> Told:
         RequestError: Something that must hold of the answer can't be enforced; ``param`` names it.
     """
     if request.raw is not None:
-        return Told(request)
+        form, lost = _form(request.response_format)
+        return Told(msgspec.structs.replace(request, response_format=form), notice=_notice(lost))
     # Beside tools the engine gives no log-probabilities, so that they are told in our words then.
     native = knows_tools and (request.top_logprobs is None or not request.tools)
     tools = () if request.tool_choice == "none" else request.tools

@@ -12,6 +12,7 @@ from isthmus.engines.builds import INSTALLED, EngineBuild
 from isthmus.engines.calling import knows_tools, tell
 from isthmus.engines.embedding import WorkerEmbedder
 from isthmus.engines.embedding_plan import EmbeddingLoad
+from isthmus.engines.fingerprint import fingerprint
 from isthmus.engines.images import refuse_remote
 from isthmus.engines.loading import Loading
 from isthmus.engines.process import WorkerProcess
@@ -139,7 +140,10 @@ class LlamaEngine:
             self._worker, self._client = worker, client
             try:
                 self._info = _describe(await client.get("/models"), self._info)
-                self._knows_tools = knows_tools(await client.get("/props"))
+                properties = await client.get("/props")
+                self._knows_tools = knows_tools(properties)
+                mark = fingerprint(self._loading.build, properties.get("build_info", ""), self._info.digest)
+                self._info = msgspec.structs.replace(self._info, fingerprint=mark)
             except UpstreamError as error:
                 raise await self._judge(error) from error
             slots = self._loading.settings.parallel
@@ -308,7 +312,8 @@ class LlamaEngine:
 def _without_rivals(scores: TokenScores) -> TokenScores:
     """The engine names at least one rival a token, asked or not."""
     return TokenScores(
-        tuple(TokenScore(each.token, each.logprob, raw=each.raw) for each in scores.tokens), scores.index
+        tuple(TokenScore(each.token, each.logprob, (), each.raw, each.id) for each in scores.tokens),
+        scores.index,
     )
 
 

@@ -77,11 +77,13 @@ class HostedModel:
         """Render what would leave. Nothing leaves yet.
 
         Raises:
-            HandoffRefused: It is a raw prompt, which the policy keeps home.
+            HandoffRefused: It is a raw prompt, or has a grammar: the policy keeps both home.
             PriceUnknown: The cost can't be bounded.
         """
         if request.raw is not None:
             raise HandoffRefused("a raw prompt stays home: hosted models take conversations")
+        if request.grammar is not None:
+            raise HandoffRefused("a question with a grammar stays home: hosted models keep to none")
         limit = self._settings.max_output_tokens
         bounded = msgspec.structs.replace(request, max_tokens=min(request.max_tokens or limit, limit))
         body = self._provider.render(bounded)

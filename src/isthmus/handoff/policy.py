@@ -50,6 +50,8 @@ class Question(Struct, frozen=True):
     """Whether several choices are asked for; they are not judged one by one."""
     raw: bool = False
     """Whether it is a prompt without a conversation, which only the local model reads."""
+    grammar: bool = False
+    """Whether its answer has a grammar of its own, which only the local model keeps to."""
 
 
 class Rules(Struct, frozen=True):
@@ -133,7 +135,7 @@ Conduct: TypeAlias = Generator[Step, Outcome, None]
 
 def conduct(question: Question, rules: Rules) -> Conduct:
     """Decide who answers, step by step."""
-    closed = _decide("local", "raw_prompt") if question.raw else _closed(rules)
+    closed = _tied(question) or _closed(rules)
     if question.lacks:
         decision = _decide("hosted", "capability_missing", detail=question.lacks)
         home = RequestError(f"the local model can't do this: it has no {question.lacks}")
@@ -146,6 +148,13 @@ def conduct(question: Question, rules: Rules) -> Conduct:
         yield from _away(_decide("hosted", "mode_always"), rules, fallback=True)
         return
     yield from _judged(question, rules)
+
+
+def _tied(question: Question) -> Decision | None:
+    """Why nobody but the local model can answer, where that is so."""
+    if question.raw:
+        return _decide("local", "raw_prompt")
+    return _decide("local", "grammar") if question.grammar else None
 
 
 def _judged(question: Question, rules: Rules) -> Conduct:

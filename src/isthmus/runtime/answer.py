@@ -158,7 +158,9 @@ class _Journey:
                     return Failed(_why(local))
                 held, rest = local.release()
                 notices = [] if notice is None else [notice]
-                return _Shown([Route(decision, self._home.model.name), *notices, *held], rest)
+                model = self._home.model
+                route = Route(decision, model.name, fingerprint=model.fingerprint)
+                return _Shown([route, *notices, *held], rest)
             case Consent(decision):
                 return await self._agreed(decision)
             case Hosted(decision):
@@ -216,6 +218,7 @@ def _question(ask: Ask, home: Generator) -> Question:
         lacks=lacks,
         several=ask.request.n > 1,
         raw=ask.request.raw is not None,
+        grammar=ask.request.grammar is not None,
     )
 
 

@@ -13,12 +13,12 @@ import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 
-from isthmus.errors import DeadlinePassed, RequestError
+from isthmus.errors import DeadlinePassed, RequestError, ScopeMissing
 from isthmus.generator import EventStream
 from isthmus.ledger import Caps
 from isthmus.messages import Event, Notice, Route
 from isthmus.runtime.answer import Ask
-from isthmus.server.exchange import exchange_of
+from isthmus.server.exchange import Exchange, exchange_of
 from isthmus.server.state import served
 from isthmus.server.streaming import EventStreamResponse, unless_gone, wait_unless_gone
 from isthmus.wire.attribution import without_attribution
@@ -35,6 +35,7 @@ def begin(request: Request, call: Call) -> EventStream:
     Raises:
         UnknownModel: There is no such model.
         RequestError: It holds more messages than the settings allow.
+        ScopeMissing: It has a grammar, and its key may only ask.
     """
     service = served(request)
     own = bool(request.state.own) and INTERNAL in request.headers
@@ -49,6 +50,8 @@ def begin(request: Request, call: Call) -> EventStream:
         runtime = service.bare(call.model, exchange)
     else:
         runtime = service.runtime(call.model, request.state.key, exchange)
+    if call.request.grammar is not None:
+        _check_trust(exchange)
     messages = without_attribution(call.request.messages)
     asked = msgspec.structs.replace(call.request, messages=messages)
     ask = Ask(
@@ -62,6 +65,20 @@ def begin(request: Request, call: Call) -> EventStream:
     timeout_s = service.settings.request_timeout_s
     events = runtime.answer(ask)
     return within(events, timeout_s) if timeout_s else events
+
+
+def _check_trust(exchange: Exchange) -> None:
+    """Whether a grammar may come with this key.
+
+    A few lines of grammar can keep a model busy for hours, and no bound on their size prevents it. So they
+    are for those who might as well unload the model.
+    """
+    if exchange.key is not None and "manage" not in exchange.key.scopes:
+        raise ScopeMissing(
+            f"the key {exchange.key.name!r} may send no grammar, which could keep a model from all others",
+            hint="send response_format, or isthmus key create NAME --scope infer --scope manage",
+            param="grammar",
+        )
 
 
 async def within(events: EventStream, timeout_s: float) -> EventStream:

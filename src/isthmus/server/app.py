@@ -22,6 +22,7 @@ from isthmus.server import (
     docs,
     embeddings,
     health,
+    llama,
     manage,
     messages,
     models,
@@ -29,7 +30,9 @@ from isthmus.server import (
     ollama_embed,
     ollama_manage,
     ollama_models,
+    props,
     responses,
+    responses_compact,
     tokens,
 )
 from isthmus.server.exchange import Exchange, exchange_of
@@ -69,9 +72,13 @@ def build_app(
             Route("/tokenize", Resource(service, POST=tokens.tokenize)),
             Route("/v1/tokenize", Resource(service, POST=tokens.tokenize)),
             Route("/detokenize", Resource(service, POST=tokens.detokenize)),
+            Route("/completion", Resource(service, POST=llama.completion)),
+            Route("/infill", Resource(service, POST=llama.infill)),
+            Route("/props", Resource(service, GET=props.props)),
             Route("/apply-template", Resource(service, POST=tokens.apply_template)),
             Route("/v1/responses", Resource(service, POST=responses.create_response)),
             Route("/v1/responses/input_tokens", Resource(service, POST=responses.input_tokens)),
+            Route("/v1/responses/compact", Resource(service, POST=responses_compact.compact_response)),
             Route(
                 "/v1/responses/{response}",
                 Resource(service, GET=responses.get_response, DELETE=responses.delete_response),
@@ -100,6 +107,7 @@ def build_app(
             Route("/isthmus/models/{model:path}/load", Resource(service, POST=manage.load_model)),
             Route("/isthmus/models/{model:path}/unload", Resource(service, POST=manage.unload_model)),
             Route("/health", Resource(service, GET=health.health)),
+            Route("/v1/health", Resource(service, GET=health.health)),
             Route("/ready", Resource(service, GET=health.ready)),
             Route("/docs", Resource(service, GET=docs.docs_page)),
             Route("/docs/{name}", Resource(service, GET=docs.docs_file)),
@@ -147,12 +155,12 @@ class Resource:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, exchange: Exchange) -> Response:
-        path, method = request.url.path, "GET" if request.method == "HEAD" else request.method
+        path, method = exchange.path, "GET" if exchange.method == "HEAD" else exchange.method
         handler = self.handlers.get(method)
         if handler is None:
             if not self.handlers:
-                return error_response(NotFound(f"there is nothing at {request.method} {path}"), path)
-            return method_not_allowed(request.method, path, self.handlers)
+                return error_response(NotFound(f"there is nothing at {exchange.method} {path}"), path)
+            return method_not_allowed(exchange.method, path, self.handlers)
         try:
             return await handler(request)
         except IsthmusError as error:
@@ -161,5 +169,5 @@ class Resource:
         except (ClientGone, ClientDisconnect):
             return Response(status_code=499)
         except Exception:  # noqa: BLE001 - the client learns that it happened, the log learns what
-            _log.exception("%s %s failed", request.method, path)
+            _log.exception("%s %s failed", exchange.method, path)
             return unexpected(path)

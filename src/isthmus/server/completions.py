@@ -12,13 +12,15 @@ from isthmus.server.answering import begin, headers, streamed, whole
 from isthmus.server.body import read_body
 from isthmus.server.chunked import chunks, stamp
 from isthmus.server.operation import Operation
+from isthmus.server.prompts import settled
 from isthmus.server.side_by_side import side_by_side
 from isthmus.server.state import served
 from isthmus.server.streaming import unless_gone
 from isthmus.wire import sse
 from isthmus.wire.completions_answer import TextCompletion
-from isthmus.wire.completions_request import CompletionsBody, CompletionsCall, Raw, parse_completions
+from isthmus.wire.completions_request import CompletionsBody, CompletionsCall, parse_completions
 from isthmus.wire.completions_writer import TextChunkWriter, render_text_completion
+from isthmus.wire.raw_request import Raw
 
 
 @Operation(
@@ -53,11 +55,11 @@ async def completions(request: Request) -> Response:
 async def _prepared(request: Request, call: CompletionsCall) -> tuple[Sequence[Raw], list[str]]:
     """What the model is to read, and what each choice's text begins with."""
     tokenizer = served(request).models.tokenizer(call.model, key=request.state.key)
-    prompts: Sequence[Raw] = call.prompts
-    if call.suffix is not None:
-        texts = (prompt for prompt in call.prompts if isinstance(prompt, str))
-        prompts = [await fill_in_the_middle(tokenizer, text, call.suffix) for text in texts]
+    prompts: Sequence[Raw] = await settled(tokenizer, call.prompts)
     heads = [""] * len(prompts)
     if call.echo:
-        heads = [each if isinstance(each, str) else await tokenizer.detokenize(each) for each in call.prompts]
+        heads = [each if isinstance(each, str) else await tokenizer.detokenize(each) for each in prompts]
+    if call.suffix is not None:
+        texts = (prompt for prompt in prompts if isinstance(prompt, str))
+        prompts = [await fill_in_the_middle(tokenizer, text, call.suffix) for text in texts]
     return prompts, [head for head in heads for _ in range(call.request.n)]

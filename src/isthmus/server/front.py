@@ -16,7 +16,7 @@ Watcher: TypeAlias = Callable[[Exchange], None]
 
 _BACK_IN_S = 5
 """When a server that stops may be back, or another be found in its place."""
-_WHILE_DRAINING = frozenset({"/health", "/ready", "/metrics"})
+_WHILE_DRAINING = frozenset({"/health", "/v1/health", "/ready", "/metrics"})
 
 _log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from isthmus.server.failures import error_response, unexpected
 from isthmus.server.limiter import Limiter
 from isthmus.settings import LOOPBACK, Secret, ServerSettings
 
-_OPEN = frozenset({"/", "/health", "/ready", "/docs"})
+_OPEN = frozenset({"/", "/health", "/v1/health", "/ready", "/docs"})
 """Paths that tell nothing and need no key."""
 _ANY_KEY = frozenset({"/metrics"})
 """Paths that a key of any scope opens."""

@@ -37,7 +37,7 @@ _LAST_WORDS_S = 1
 _COLLECTIONS = (5_000, 5, 50)
 """When the collector looks for cycles: seldom, as requests leave hardly any (700, 10, 10 is Python's own)."""
 _TURN_S = 0.001
-"""How long the ledger's thread may keep the event loop waiting: a fifth of Python's own, 0.4 ms off the p99."""
+"""How long the ledger's thread may hold the event loop up: a fifth of Python's own, 0.4 ms off the p99."""
 
 
 def take_address(host: str, port: int, keys: Keys) -> socket.socket:

@@ -44,6 +44,7 @@ _TAGS = {
     "OpenAI": "OpenAI's API: the base URL is `/v1`.",
     "Anthropic": "Anthropic's API: the base URL is `/`.",
     "Ollama": "Ollama's API: the host is `/`.",
+    "llama.cpp": "What llama.cpp's server has beside OpenAI's API.",
     "Models": "Which models there are, and which are loaded.",
     "Service": "The server itself.",
 }

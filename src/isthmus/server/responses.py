@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,8 @@ from isthmus.wire.responses_writer import ResponseWriter
 _STILL_S = 60.0
 """How often a stream that waits says so by an event: agents that count events alone give up after minutes."""
 _MAX_ITEMS = 100
+_END = sse.data(sse.DONE)
+"""The end of a stream. OpenAI's have none, Open Responses asks for it, and clients take both."""
 
 _EXAMPLE: dict[str, Any] = {"input": "Why is the sky blue?", "stream": True}
 
@@ -64,7 +66,7 @@ async def create_response(request: Request) -> Response:
     """Answer a conversation, streamed, whole, or in the background."""
     service, key = served(request), request.state.key
     asked = parse_responses(await read_body(request), keeps=service.responses.days > 0)
-    call = await _composed(asked, service, key)
+    call = await composed(asked, service, key)
     writer = ResponseWriter(call, call.model or service.models.default)
     keep = partial(_keep, service.responses, key, call, writer)
     events = begin(request, call)
@@ -85,7 +87,7 @@ async def input_tokens(request: Request) -> Response:
     """Say how many tokens a prompt has, template and tools included, without answering it."""
     service, key = served(request), request.state.key
     asked = parse_responses(await read_body(request), keeps=service.responses.days > 0)
-    call = await _composed(asked, service, key)
+    call = await composed(asked, service, key)
     tokenizer = service.models.tokenizer(call.model, key=key)
     prompt = msgspec.structs.replace(call.request, messages=without_attribution(call.request.messages))
     tokens = await unless_gone(request, partial(tokenizer.count, prompt))
@@ -93,8 +95,13 @@ async def input_tokens(request: Request) -> Response:
     return _json(msgspec.json.encode(counted), headers(None, call))
 
 
-async def _composed(asked: Asked, service: Served, key: str | None) -> ResponsesCall:
-    """The request with the conversation that it continues and the items that it refers to."""
+async def composed(asked: Asked, service: Served, key: str | None) -> ResponsesCall:
+    """The request with the conversation that it continues and the items that it refers to.
+
+    Raises:
+        NotFound: There is no such response or item, or it is somebody else's.
+        RequestError: The response is still being made, or what it all comes to can't be answered.
+    """
     kept, previous = service.responses, asked.given.previous_response_id
     job = None if previous is None else service.background.find(previous, key)
     if job is not None and not job.over.is_set():
@@ -154,12 +161,12 @@ async def _pieces(
         told = writer.close()
         # Before its client hears that it is complete, and goes on from it.
         await keep()
-        yield b"".join(told)
+        yield b"".join((*told, _END))
     except IsthmusError as error:
         told = writer.fail(error)
         with suppress(IsthmusError):  # of what went wrong its client hears the first
             await keep()
-        yield b"".join(told)
+        yield b"".join((*told, _END))
 
 
 # ---------------------------------------------------------------- in the background
@@ -191,7 +198,15 @@ async def _leave(
 
 
 def _followed(request: Request, job: Job, after: int, said: dict[str, str]) -> Response:
-    return EventStreamResponse(job.follow(after), said, ping=sse.PING, quiet_s=served(request).ping_s)
+    pieces = _to_its_end(job.follow(after))
+    return EventStreamResponse(pieces, said, ping=sse.PING, quiet_s=served(request).ping_s)
+
+
+async def _to_its_end(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(pieces):
+        async for piece in pieces:
+            yield piece
+    yield _END
 
 
 # ---------------------------------------------------------------- kept

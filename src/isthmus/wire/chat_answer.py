@@ -17,13 +17,14 @@ class Notice(Struct):
 
 
 class Timings(Struct):
-    """Seconds to the first token, in all, of reading the prompt, and until a model was loaded and free."""
+    """Seconds to the first token, in all, of reading the prompt, of writing, and until a model was free."""
 
     first_token_s: float | None = None
     total_s: float | None = None
     prompt_s: float | None = None
     wait_s: float | None = None
     tokens_per_s: float | None = None
+    decode_s: float | None = None
 
 
 class Isthmus(Struct):
@@ -63,6 +64,20 @@ class Usage(Struct):
     total_tokens: int
     prompt_tokens_details: PromptDetails
     completion_tokens_details: CompletionDetails
+
+
+class EngineTimings(Struct):
+    """llama.cpp's timings: of the tokens that were read (not those from the cache), and of those written."""
+
+    cache_n: int
+    prompt_n: int
+    prompt_ms: float
+    prompt_per_token_ms: float
+    prompt_per_second: float
+    predicted_n: int
+    predicted_ms: float
+    predicted_per_token_ms: float
+    predicted_per_second: float
 
 
 class RivalToken(Struct):
@@ -133,6 +148,8 @@ class ChatCompletion(Struct):
     model: str
     choices: list[Choice]
     usage: Usage
+    system_fingerprint: str | None = None
+    timings: EngineTimings | None = None
     isthmus: Isthmus | None = None
 
 
@@ -180,4 +197,6 @@ class ChatChunk(Struct):
     model: str
     choices: list[ChunkChoice]
     usage: Usage | None = None
+    system_fingerprint: str | None = None
+    timings: EngineTimings | None = None
     isthmus: Isthmus | None = None

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from isthmus.errors import RequestError
-from isthmus.messages import Effort, GenerationRequest, Message, Part, TextPart, Tool
+from isthmus.messages import GenerationRequest, Message, Part, TextPart, Tool
 
 Dialect: TypeAlias = Literal["llama", "runner", "hosted", "openai"]
 """Who is called: our own worker, a person's local runner, a hosted model, OpenAI itself."""
@@ -17,7 +17,7 @@ def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> byt
     """The body of a streaming call upstream; parameters that were not given are not sent.
 
     Raises:
-        RequestError: A schema in it is nested too deeply.
+        RequestError: A schema in it is nested too deeply, or whoever is called keeps to no grammar.
     """
     body: dict[str, Any] = {
         "model": model,
@@ -39,8 +39,7 @@ def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> byt
         # llama.cpp takes "no alternatives" for "no log-probabilities at all".
         least = 1 if dialect == "llama" else 0
         body |= {"logprobs": True, "top_logprobs": max(request.top_logprobs, least)}
-    if request.effort is not None:
-        body |= _render_effort(request.effort, dialect)
+    body |= _render_template(request, dialect)
     try:
         return _ENCODER.encode(body)
     except RecursionError as error:
@@ -48,7 +47,11 @@ def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> byt
 
 
 def render_sampling(request: GenerationRequest, dialect: Dialect) -> dict[str, Any]:
-    """How tokens are chosen and where an answer ends, as far as the request says."""
+    """How tokens are chosen and where an answer ends, as far as the request says.
+
+    Raises:
+        RequestError: It has a grammar, and whoever is called is not known to keep to one.
+    """
     chosen: dict[str, Any] = {
         "max_completion_tokens" if dialect == "openai" else "max_tokens": request.max_tokens,
         "temperature": request.temperature,
@@ -67,19 +70,37 @@ def render_sampling(request: GenerationRequest, dialect: Dialect) -> dict[str, A
             "typical_p": request.typical_p,
             "repeat_penalty": request.repeat_penalty,
             "repeat_last_n": request.repeat_last_n,
+            "ignore_eos": request.ignore_eos or None,
         }
+    if request.grammar is not None:
+        chosen |= _render_grammar(request.grammar, dialect)
     if dialect == "llama" and request.stop:
         chosen["verbose"] = True  # only its debugging answer says which of the sequences ended it
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _render_effort(effort: Effort, dialect: Dialect) -> dict[str, Any]:
+def _render_grammar(grammar: str, dialect: Dialect) -> dict[str, Any]:
     if dialect != "llama":
-        return {"reasoning_effort": effort}
-    # Templates differ: gpt-oss reads reasoning_effort, Qwen3 enable_thinking. One that knows neither
-    # passes over both.
-    template = {"reasoning_effort": effort, "enable_thinking": effort != "none"}
-    return {"reasoning_effort": effort, "chat_template_kwargs": template}
+        raise RequestError(
+            "grammar: only models that Isthmus runs itself are known to keep to it",
+            hint="send response_format, or name a model of `isthmus list`",
+            param="grammar",
+        )
+    return {"grammar": grammar}
+
+
+def _render_template(request: GenerationRequest, dialect: Dialect) -> dict[str, Any]:
+    """How hard the model is to think, and what else its template is told."""
+    effort = request.effort
+    rendered: dict[str, Any] = {} if effort is None else {"reasoning_effort": effort}
+    template: dict[str, Any] = {}
+    if dialect == "llama" and effort is not None:
+        # Templates differ: gpt-oss reads reasoning_effort, Qwen3 enable_thinking. One that knows neither
+        # passes over both.
+        template = {"reasoning_effort": effort, "enable_thinking": effort != "none"}
+    if dialect in ("llama", "runner"):
+        template |= request.template or {}
+    return rendered | {"chat_template_kwargs": template} if template else rendered
 
 
 def _render_message(message: Message, dialect: Dialect) -> dict[str, Any]:

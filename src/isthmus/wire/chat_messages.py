@@ -1,8 +1,9 @@
 """The messages of Chat Completions requests: JSON shapes to `Message`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from isthmus.errors import RequestError
@@ -72,10 +73,37 @@ def read_messages(asked: Sequence[ChatMessage], param: str = "messages") -> tupl
         raise RequestError(
             f"{param} has {len(asked):,} messages, and at most {MAX_MESSAGES:,} are taken", param=param
         )
-    messages = tuple(_message(each, f"{param}[{number}]") for number, each in enumerate(asked))
+    messages = _whole_turns(_message(each, f"{param}[{number}]") for number, each in enumerate(asked))
     if sum(message.images for message in messages) > MAX_IMAGES:
         raise RequestError(f"{param} hold more than {MAX_IMAGES} images", param=param)
     return messages
+
+
+def _whole_turns(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The conversation with each of the model's turns in one message.
+
+    OpenAI's Agents SDK sends a turn's thought, words and calls as messages of their own. A template puts a
+    thought beside the call that it led to, and takes words without a call for the end of the work.
+    """
+    turns: list[Message] = []
+    for message in messages:
+        if turns and _goes_on(turns[-1], message):
+            before = turns.pop()
+            content = before.content or message.content
+            message = msgspec.structs.replace(message, content=content, reasoning=before.reasoning)
+        turns.append(message)
+    return tuple(turns)
+
+
+def _goes_on(before: Message, message: Message) -> bool:
+    """Whether a message is the words after a thought, or the calls after either."""
+    if not before.role == message.role == "assistant" or before.name != message.name:
+        return False
+    if before.tool_calls or message.reasoning is not None:
+        return False
+    if before.content:
+        return bool(message.tool_calls) and not message.content
+    return before.reasoning is not None and bool(message.content or message.tool_calls)
 
 
 def _message(asked: ChatMessage, param: str) -> Message:

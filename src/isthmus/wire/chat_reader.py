@@ -43,6 +43,7 @@ class _Delta(Struct):
 class _Logprob(Struct):
     token: str
     logprob: float
+    id: int | None = None  # llama.cpp's
     bytes: msgspec.Raw = msgspec.Raw(b"null")
     top_logprobs: "list[_Logprob] | None" = None
 
@@ -77,6 +78,7 @@ class _Usage(Struct):
 
 class _Timings(Struct):
     prompt_ms: float | None = None
+    predicted_ms: float | None = None
     predicted_per_second: float | None = None
 
 
@@ -168,10 +170,10 @@ class ChunkReader:
             usage = _read_usage(chunk.usage)
             self._usage = _both(self._usage, usage) if self._usage_each and self._usage else usage
         if chunk.timings:
-            prompt_ms = chunk.timings.prompt_ms
             self._timings = Timings(
-                prompt_s=None if prompt_ms is None else prompt_ms / 1000,
+                prompt_s=_seconds(chunk.timings.prompt_ms),
                 tokens_per_s=chunk.timings.predicted_per_second,
+                decode_s=_seconds(chunk.timings.predicted_ms),
             )
         return events
 
@@ -198,6 +200,10 @@ def _add_deltas(events: list[Event], delta: _Delta, index: int) -> None:
         events.append(ToolCallDelta(call.index, call.id, function.name, function.arguments or "", index))
 
 
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
 _BYTES = msgspec.json.Decoder(list[int] | None)
 _UNSAID = "\N{REPLACEMENT CHARACTER}"
 """What stands in a token's text for bytes that are no character by themselves."""
@@ -209,7 +215,7 @@ def _score(each: _Logprob) -> TokenScore:
     if not each.token or _UNSAID in each.token:
         told = _BYTES.decode(each.bytes)
         raw = None if told is None else bytes(told)
-    return TokenScore(each.token, each.logprob, tuple(map(_score, each.top_logprobs or ())), raw)
+    return TokenScore(each.token, each.logprob, tuple(map(_score, each.top_logprobs or ())), raw, each.id)
 
 
 def _both(one: Usage, other: Usage) -> Usage:

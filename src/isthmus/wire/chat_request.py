@@ -11,15 +11,17 @@ from isthmus.wire.call import Call, Extension
 from isthmus.wire.chat_messages import ChatMessage, read_messages
 from isthmus.wire.choices import check_tools, choose
 from isthmus.wire.decoding import BodyDecoder
-from isthmus.wire.response_format import read_format
+from isthmus.wire.forms import read_form
 from isthmus.wire.sampling import (
     Biases,
     Penalty,
+    Predicted,
     Seed,
     Share,
     Temperature,
     Tokens,
     read_biases,
+    read_limit,
     read_stops,
 )
 
@@ -79,6 +81,12 @@ class _ChatRequest(Struct):
     repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
     repeat_last_n: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     thinking_budget_tokens: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    n_predict: Predicted | None = None
+    json_schema: dict[str, Any] | None = None
+    grammar: str | None = None
+    ignore_eos: bool | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    add_generation_prompt: bool | None = None
     truncation: _Truncation | None = None  # as the Responses API has it; never passed on
     isthmus: Extension | None = None
     # Refused by name: without them the answer would mean something else.
@@ -148,9 +156,12 @@ def parse_chat(body: bytes) -> ChatCall:
         for t in asked.tools or ()
     )
     choice = choose(tools, asked.tool_choice)
+    beside = "tools" if choice.tools and choice.choice != "none" else None
+    form = read_form(asked.response_format, asked.json_schema, asked.grammar, beside=beside)
+    limit = read_limit(asked.n_predict)
     request = GenerationRequest(
         messages=read_messages(asked.messages),
-        max_tokens=asked.max_completion_tokens or asked.max_tokens,
+        max_tokens=asked.max_completion_tokens or asked.max_tokens or limit,
         temperature=asked.temperature,
         top_p=asked.top_p,
         seed=asked.seed,
@@ -165,13 +176,16 @@ def parse_chat(body: bytes) -> ChatCall:
         tool_choice=choice.choice,
         parallel_tool_calls=asked.parallel_tool_calls,
         truncation="oldest" if asked.truncation == "auto" else "none",
-        response_format=read_format(asked.response_format),
+        response_format=form.response_format,
         top_k=asked.top_k,
         min_p=asked.min_p,
         typical_p=asked.typical_p,
         repeat_penalty=asked.repeat_penalty,
         repeat_last_n=asked.repeat_last_n,
         reasoning_budget=asked.thinking_budget_tokens,
+        grammar=form.grammar,
+        ignore_eos=bool(asked.ignore_eos),
+        template=asked.chat_template_kwargs or None,
     )
     return ChatCall(
         request=request,
@@ -187,6 +201,11 @@ def _refuse_what_is_not_done(asked: _ChatRequest) -> None:
     for name, (why, hint) in _REFUSED.items():
         if getattr(asked, name) is not None:
             raise RequestError(f"{name} {why}", hint=hint, param=name)
+    if asked.add_generation_prompt is False:
+        raise RequestError(
+            "add_generation_prompt: prompts always end where the model's turn begins",
+            param="add_generation_prompt",
+        )
     for modality in asked.modalities or ():
         if modality != "text":
             raise RequestError(

@@ -45,11 +45,11 @@ class ChatChunkWriter(ChunkWriter):
     """
 
     def __init__(self, stamp: Stamp, *, choices: int = 1, include_usage: bool) -> None:
-        super().__init__("chat.completion.chunk", stamp, text=_ONE_TEXT, include_usage=include_usage)
-        self._choices = choices
+        kind = "chat.completion.chunk"
+        super().__init__(kind, stamp, text=_ONE_TEXT, choices=choices, include_usage=include_usage)
 
     def _beginnings(self) -> list[dict[str, Any]]:
-        return [self._row(index, {"role": "assistant", "content": ""}) for index in range(self._choices)]
+        return [self._row(index, {"role": "assistant", "content": None}) for index in range(self._choices)]
 
     def _choice(self, event: Event) -> dict[str, Any] | None:
         match event:

@@ -10,18 +10,24 @@ from msgspec import Struct
 from isthmus.messages import Event, Finish, Notice, Route, TextDelta, TokenScore, TokenScores, Usage
 from isthmus.wire.gathered import Completion
 from isthmus.wire.remarks import describe_route, remarks
+from isthmus.wire.timings import render_timings
 
 
 class Stamp(Struct, frozen=True):
-    """What marks an answer, and each of its chunks; ``created`` in seconds since 1970."""
+    """What marks an answer, and each of its chunks; ``created`` in seconds since 1970.
+
+    ``fingerprint`` identifies the engine's build and the weights, where they are at home.
+    """
 
     id: str
     created: int
     model: str
+    fingerprint: str | None = None
 
     def on(self, kind: str) -> dict[str, Any]:
         """The first fields of an object of a kind."""
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+        marks: dict[str, Any] = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+        return marks if self.fingerprint is None else marks | {"system_fingerprint": self.fingerprint}
 
 
 def render_usage(usage: Usage) -> dict[str, Any]:
@@ -45,6 +51,8 @@ def render_whole(kind: str, stamp: Stamp, choices: Sequence[Any], completion: Co
         completion: The rest of it.
     """
     body = {**stamp.on(kind), "choices": choices, "usage": render_usage(completion.usage)}
+    if completion.last is not None and len(choices) == 1:
+        body |= render_timings(completion.last)
     if completion.route:
         body["isthmus"] = remarks(completion.route, completion.last, completion.notices)
     return msgspec.json.encode(body)
@@ -58,10 +66,14 @@ class ChunkWriter(ABC):
         stamp: The answer's marks.
         text: The JSON of the only choice of a chunk that is one more text of the first choice, before that
             text and after it.
+        choices: How many choices it has.
         include_usage: Whether the last chunk says how many tokens there were.
     """
 
-    def __init__(self, kind: str, stamp: Stamp, *, text: tuple[bytes, bytes], include_usage: bool) -> None:
+    def __init__(
+        self, kind: str, stamp: Stamp, *, text: tuple[bytes, bytes], choices: int, include_usage: bool
+    ) -> None:
+        self._choices = choices
         self._encoder = msgspec.json.Encoder()
         self._base = stamp.on(kind)
         self._include_usage = include_usage
@@ -88,13 +100,14 @@ class ChunkWriter(ABC):
                 return self._encode([], isthmus={"notice": {"code": code, "text": text, "hint": hint}})
             case _:
                 choice = self._choice(event)
-                return None if choice is None else self._encode([choice])
+                extra = self._timings(event) if isinstance(event, Finish) and not self._include_usage else {}
+                return None if choice is None else self._encode([choice], **extra)
 
     def close(self, finish: Finish, route: Route | None) -> bytes | None:
         """The chunk after the last: usage, if it was asked for, and what it cost."""
         if not self._include_usage or finish.usage is None:
             return None
-        extra: dict[str, Any] = {"usage": render_usage(finish.usage)}
+        extra: dict[str, Any] = {"usage": render_usage(finish.usage)} | self._timings(finish)
         if route is not None:
             extra["isthmus"] = remarks(route, finish)
         return self._encode([], **extra)
@@ -106,6 +119,10 @@ class ChunkWriter(ABC):
     @abstractmethod
     def _choice(self, event: Event) -> Any | None:
         """The choice that says an event, with the scores that wait for it; None: there is no word for it."""
+
+    def _timings(self, finish: Finish) -> dict[str, Any]:
+        """They stand in the last chunk of an answer, whichever that is."""
+        return render_timings(finish) if self._choices == 1 else {}
 
     def _take_scores(self, index: int) -> Sequence[TokenScore] | None:
         return self._scores.pop(index, None)

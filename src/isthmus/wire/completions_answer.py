@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from isthmus.messages import FinishReason
-from isthmus.wire.chat_answer import Isthmus, Usage
+from isthmus.wire.chat_answer import EngineTimings, Isthmus, Usage
 
 
 class TextLogprobs(Struct):
@@ -35,4 +35,6 @@ class TextCompletion(Struct):
     model: str
     choices: list[TextChoice]
     usage: Usage | None = None
+    system_fingerprint: str | None = None
+    timings: EngineTimings | None = None
     isthmus: Isthmus | None = None

@@ -1,34 +1,29 @@
 """Completions requests, OpenAI's older API: prompts that the model reads as they stand."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from isthmus.errors import RequestError
-from isthmus.messages import GenerationRequest, HandoffMode, Message
-from isthmus.wire.call import Call, Extension
+from isthmus.messages import HandoffMode, Message
+from isthmus.wire.call import Call
 from isthmus.wire.decoding import BodyDecoder
-from isthmus.wire.sampling import (
-    Biases,
-    Penalty,
-    Seed,
-    Share,
-    Temperature,
-    Tokens,
-    read_biases,
-    read_stops,
+from isthmus.wire.forms import read_form
+from isthmus.wire.raw_request import (
+    MAX_PROMPTS,
+    Prompt,
+    Prompts,
+    Raw,
+    Sampled,
+    read_prompts,
+    read_sampled,
 )
+from isthmus.wire.sampling import Tokens, read_limit
 
-MAX_PROMPTS = 64
-"""One request may have so many prompts; each is a question of its own."""
 DEFAULT_MAX_TOKENS = 16
 """OpenAI's, and therefore what programs for this API expect."""
-
-_TokenId: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Raw: TypeAlias = str | tuple[int, ...]
-"""A prompt as it stands: a text, or tokens."""
 
 
 class _StreamOptions(Struct):
@@ -36,33 +31,19 @@ class _StreamOptions(Struct):
     include_obfuscation: bool | None = None
 
 
-class CompletionsBody(Struct):
+class CompletionsBody(Sampled, kw_only=True):
     """A request, as OpenAI publishes it. ``prompt`` is a text, texts, tokens, or lists of tokens."""
 
-    prompt: str | list[str | _TokenId | list[_TokenId]]
+    prompt: Prompts
     model: str | None = None
     suffix: str | None = None
     max_tokens: Tokens | None = None
-    temperature: Temperature | None = None
-    top_p: Share | None = None
     n: Annotated[int, Meta(ge=1, le=16)] | None = None
     best_of: Annotated[int, Meta(ge=1, le=20)] | None = None
     logprobs: Annotated[int, Meta(ge=0, le=5)] | None = None
     echo: bool | None = None
-    stop: str | list[str] | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    logit_bias: Biases | None = None
-    seed: Seed | None = None
-    stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    # What open models' servers take beside it.
-    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
-    min_p: Share | None = None
-    typical_p: Share | None = None
-    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
-    repeat_last_n: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
-    isthmus: Extension | None = None
+    response_format: dict[str, Any] | None = None  # vLLM's
     # Known, without effect here, so not worth a warning.
     user: str | None = None
 
@@ -72,9 +53,9 @@ _DECODER = BodyDecoder(CompletionsBody, _WORDS)
 
 
 class CompletionsCall(Call, frozen=True, kw_only=True):
-    """A parsed request. ``request`` is that of the first prompt; `of` makes those of the others."""
+    """A parsed request. ``request`` is what its prompts have in common; `of` makes that of one."""
 
-    prompts: tuple[Raw, ...]
+    prompts: tuple[Prompt, ...]
     suffix: str | None
     echo: bool
     include_usage: bool
@@ -96,24 +77,13 @@ def parse_completions(body: bytes) -> CompletionsCall:
     asked = _DECODER.decode(body)
     prompts = read_prompts(asked.prompt, "prompt", MAX_PROMPTS)
     _refuse_what_is_not_done(asked, prompts)
-    call = CompletionsCall(
-        request=GenerationRequest(
-            messages=(),
-            max_tokens=asked.max_tokens or DEFAULT_MAX_TOKENS,
-            temperature=asked.temperature,
-            top_p=asked.top_p,
-            seed=asked.seed,
-            stop=read_stops(asked.stop),
-            presence_penalty=asked.presence_penalty,
-            frequency_penalty=asked.frequency_penalty,
-            logit_bias=read_biases(asked.logit_bias),
+    return CompletionsCall(
+        request=read_sampled(
+            asked,
+            max_tokens=_limit(asked),
+            form=read_form(asked.response_format, asked.json_schema, asked.grammar),
             n=asked.n or 1,
             top_logprobs=asked.logprobs,
-            top_k=asked.top_k,
-            min_p=asked.min_p,
-            typical_p=asked.typical_p,
-            repeat_penalty=asked.repeat_penalty,
-            repeat_last_n=asked.repeat_last_n,
         ),
         model=asked.model,
         stream=bool(asked.stream),
@@ -124,37 +94,16 @@ def parse_completions(body: bytes) -> CompletionsCall:
         echo=bool(asked.echo),
         include_usage=bool(asked.stream_options and asked.stream_options.include_usage),
     )
-    return call.of(prompts[0])
 
 
-def read_prompts(asked: str | Sequence[str | int | Sequence[int]], param: str, most: int) -> tuple[Raw, ...]:
-    """A text, texts, tokens or lists of tokens, as one or more prompts.
-
-    Args:
-        asked: What was sent.
-        param: What errors call it.
-        most: How many prompts one request may have.
-
-    Raises:
-        RequestError: It is empty, has too many, or mixes what can't be mixed.
-    """
-    if isinstance(asked, str):
-        return (asked,)
-    tokens = tuple(each for each in asked if isinstance(each, int))
-    prompts: tuple[Raw, ...] = tuple(
-        each if isinstance(each, str) else tuple(each) for each in asked if not isinstance(each, int)
-    )
-    if tokens and prompts:
-        raise RequestError(f"{param} mixes tokens with texts or lists", param=param)
-    prompts = (tokens,) if tokens else prompts
-    if not prompts or () in prompts:
-        raise RequestError(f"{param} is empty", param=param)
-    if len(prompts) > most:
-        raise RequestError(f"{param} has {len(prompts)} texts, and one request may have {most}", param=param)
-    return prompts
+def _limit(asked: CompletionsBody) -> int | None:
+    limit = read_limit(asked.n_predict)
+    if asked.max_tokens is None and asked.n_predict is not None:
+        return limit
+    return asked.max_tokens or DEFAULT_MAX_TOKENS
 
 
-def _refuse_what_is_not_done(asked: CompletionsBody, prompts: Sequence[Raw]) -> None:
+def _refuse_what_is_not_done(asked: CompletionsBody, prompts: Sequence[Prompt]) -> None:
     if asked.best_of is not None and asked.best_of != (asked.n or 1):
         raise RequestError(
             "best_of: answers aren't ranked here, so it can only be n",

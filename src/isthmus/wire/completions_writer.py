@@ -33,7 +33,8 @@ class TextChunkWriter(ChunkWriter):
     """
 
     def __init__(self, stamp: Stamp, *, heads: Sequence[str], include_usage: bool) -> None:
-        super().__init__("text_completion", stamp, text=_ONE_TEXT, include_usage=include_usage)
+        kind, choices = "text_completion", len(heads)
+        super().__init__(kind, stamp, text=_ONE_TEXT, choices=choices, include_usage=include_usage)
         self._heads = heads
         self._said = [len(head) for head in heads]  # characters of each choice
 

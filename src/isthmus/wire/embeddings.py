@@ -9,20 +9,19 @@ from msgspec import Meta, Struct
 
 from isthmus.errors import RequestError
 from isthmus.messages import Embeddings
-from isthmus.wire.completions_request import Raw, read_prompts
 from isthmus.wire.decoding import BodyDecoder
+from isthmus.wire.raw_request import Prompts, Raw, is_raw, read_prompts
 
 MAX_TEXTS = 2048
 """OpenAI's."""
 
 Encoding: TypeAlias = Literal["float", "base64"]
-_TokenId: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class EmbeddingsBody(Struct):
     """A request. ``input`` is a text, texts, tokens or lists of them; base64 holds little-endian float32."""
 
-    input: str | list[str | _TokenId | list[_TokenId]]
+    input: Prompts
     model: str | None = None
     encoding_format: Encoding | None = None
     dimensions: Annotated[int, Meta(ge=1)] | None = None
@@ -74,7 +73,10 @@ def parse_embeddings(body: bytes) -> EmbeddingsCall:
         RequestError: Not JSON, or a parameter of the wrong type or out of range; ``param`` names it.
     """
     asked = _DECODER.decode(body)
-    texts = read_prompts(asked.input, "input", MAX_TEXTS)
+    given = read_prompts(asked.input, "input", MAX_TEXTS)
+    texts = tuple(text for text in given if is_raw(text))
+    if len(texts) < len(given):
+        raise RequestError("input mixes tokens with texts", param="input")
     if "" in texts:
         raise RequestError(f"input: text {texts.index('')} is empty", param="input")
     return EmbeddingsCall(

@@ -87,6 +87,15 @@ class ResponseObject(Struct):
     isthmus: Isthmus | None = None
 
 
+class EventFault(Struct):
+    """What went wrong in the midst of a stream."""
+
+    type: str
+    code: str
+    message: str
+    param: str | None
+
+
 class ResponseEvent(Struct):
     """One event of a stream: its type says which of the fields it has."""
 
@@ -107,6 +116,7 @@ class ResponseEvent(Struct):
     code: str | None = None
     message: str | None = None
     param: str | None = None
+    error: EventFault | None = None
 
 
 class ItemPage(Struct):
@@ -124,6 +134,20 @@ class InputTokens(Struct):
 
     object: Literal["response.input_tokens"]
     input_tokens: int
+
+
+class CompactedResponse(Struct):
+    """A conversation summed up: its output is the input that goes on from it.
+
+    That is what the person said, each a ``message``, and a ``compaction`` that stands for the rest.
+    """
+
+    id: str
+    object: Literal["response.compaction"]
+    created_at: int
+    output: list[dict[str, Any]]
+    usage: ResponseUsage
+    isthmus: Isthmus | None = None
 
 
 class DeletedResponse(Struct):

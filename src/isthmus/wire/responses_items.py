@@ -13,6 +13,7 @@ from msgspec import Struct
 from isthmus.errors import RequestError
 from isthmus.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
 from isthmus.wire.images import check_image
+from isthmus.wire.responses_summary import recalled, unpacked
 from isthmus.wire.responses_tools import INPUT, GivenTool, Toolbox
 
 Item: TypeAlias = dict[str, Any]
@@ -26,6 +27,7 @@ _PREFIXES = {
     "function_call_output": "fco",
     "custom_tool_call": "ctc",
     "custom_tool_call_output": "ctco",
+    "compaction": "cmp",
 }
 _TOOLS = frozenset({"additional_tools", "tool_search_output"})
 """Items that bring further tools."""
@@ -72,6 +74,10 @@ class _Output(Struct):
     output: str | list[_Part]
 
 
+class _Compaction(Struct):
+    encrypted_content: str
+
+
 class _Bringing(Struct):
     tools: list[GivenTool]
 
@@ -112,6 +118,9 @@ def _kept(item: Item, param: str) -> Item:
             output = _fit(item, _Output, param).output
             if not isinstance(output, str):
                 kept["output"] = _kept_parts(output, "input_text", f"{param}.output")
+        case "compaction":
+            content = _fit(item, _Compaction, param).encrypted_content
+            unpacked(content, f"{param}.encrypted_content")
         case "item_reference":
             if not isinstance(item.get("id"), str):
                 raise RequestError(f"{param}.id is required", param=f"{param}.id")
@@ -184,6 +193,8 @@ def as_messages(items: list[Item], toolbox: Toolbox) -> tuple[list[Message], lis
                 turns.say(item["role"], _content(item["content"]))
             case "reasoning":
                 turns.think(_thought(item))
+            case "compaction":
+                turns.say("user", recalled(unpacked(item["encrypted_content"], "input")))
             case "function_call" | "custom_tool_call":
                 turns.call(_call(item, toolbox))
             case str(kind) if isinstance(item.get("call_id"), str) and kind.endswith("_output"):

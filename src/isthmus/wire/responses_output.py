@@ -121,13 +121,11 @@ class ReasoningItem(OutputItem):
     Args:
         index: Its place in the output.
         summary: Whether a summary was asked for: an open model's is its thinking itself.
-        encrypted: Whether it says that nothing of it is encrypted.
     """
 
-    def __init__(self, index: int, *, summary: bool, encrypted: bool) -> None:
+    def __init__(self, index: int, *, summary: bool) -> None:
         super().__init__(index, "rs")
         self._summary = summary
-        self._beside = {"encrypted_content": None} if encrypted else {}
         self._texts: list[str] | None = None
 
     @property
@@ -140,7 +138,6 @@ class ReasoningItem(OutputItem):
             "status": self.status,
             "summary": [self._part("summary_text")] if told and self._summary else [],
             "content": [self._part("reasoning_text")] if told else [],
-            **self._beside,
         }
 
     def begin(self) -> list[Told]:

@@ -20,7 +20,7 @@ _Truncation: TypeAlias = Literal["auto", "disabled"]
 _Verbosity: TypeAlias = Literal["low", "medium", "high"]
 _Format: TypeAlias = Literal["text", "json_object", "json_schema"]
 _Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
-_Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _Metadata: TypeAlias = Annotated[
     dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]], Meta(max_length=16)
 ]
@@ -63,7 +63,7 @@ class ResponsesRequest(Struct):
     parallel_tool_calls: bool | None = None
     text: _Text | None = None
     reasoning: _Reasoning | None = None
-    max_output_tokens: _Count | None = None
+    max_output_tokens: Count | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     presence_penalty: _Penalty | None = None
@@ -73,7 +73,7 @@ class ResponsesRequest(Struct):
     isthmus: Extension | None = None
     conversation: Any = None
     prompt: Any = None
-    max_tool_calls: _Count | None = None  # of hosted tools, of which there are none
+    max_tool_calls: Count | None = None  # of hosted tools, of which there are none
     metadata: _Metadata | None = None
     prompt_cache_key: str | None = None
     prompt_cache_options: Any = None
@@ -99,6 +99,8 @@ _DECODER = BodyDecoder(
         "handoff": HandoffMode,
     },
 )
+_INCLUDED = frozenset({"message.output_text.logprobs", "reasoning.encrypted_content"})
+"""What can be included, or is there already: thinking is given as it is, unencrypted."""
 _UNSUPPORTED = {
     "conversation": "previous_response_id continues a conversation",
     "prompt": "instructions and input say what a prompt would",
@@ -114,14 +116,14 @@ class ResponsesCall(Call, frozen=True, kw_only=True):
     toolbox: Toolbox
     items: list[Item]
     """Its own input."""
+    history: list[Item]
+    """The conversation that it continues."""
     previous_id: str | None = None
     """The response that it continues."""
     store: bool = True
     background: bool = False
     summary: bool = False
     """Whether thinking is also given as a summary."""
-    encrypted: bool = False
-    """Whether a reasoning item has a field for its encrypted content; nothing is encrypted here."""
 
 
 class Asked(Struct, frozen=True):
@@ -187,11 +189,11 @@ class Asked(Struct, frozen=True):
             echo=_encoded(_echo(given, toolbox, self.store)),
             toolbox=toolbox,
             items=items,
+            history=history,
             previous_id=given.previous_response_id,
             store=self.store,
             background=bool(given.background),
             summary=bool(reasoning.summary or reasoning.generate_summary),
-            encrypted="reasoning.encrypted_content" in include,
         )
 
 
@@ -215,6 +217,7 @@ def parse_responses(body: bytes, *, keeps: bool = True) -> Asked:
     ignored = list(_DECODER.unknown(body))
     if given.text is not None and given.text.verbosity not in (None, "medium"):
         ignored.append("text.verbosity")
+    ignored += [f"include.{name}" for name in given.include or () if name not in _INCLUDED]
     if given.store and not keeps:
         ignored.append("store")
     return Asked(given, read_input(given.input), tuple(ignored), store)
@@ -239,7 +242,7 @@ def _echo(given: ResponsesRequest, toolbox: Toolbox, store: bool) -> dict[str, A
         "store": store,
         "background": bool(given.background),
         "tools": toolbox.shown,
-        "tool_choice": given.tool_choice or "auto",
+        "tool_choice": _echoed_choice(given.tool_choice),
         "parallel_tool_calls": given.parallel_tool_calls is not False,
         "text": _echoed_text(given.text or _Text()),
         "reasoning": {
@@ -260,6 +263,12 @@ def _echo(given: ResponsesRequest, toolbox: Toolbox, store: bool) -> dict[str, A
         "user": given.user,
         "service_tier": "default",
     }
+
+
+def _echoed_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any]:
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        return choice | {"mode": choice.get("mode") or "auto"}
+    return choice or "auto"
 
 
 def _echoed_text(text: _Text) -> dict[str, Any]:

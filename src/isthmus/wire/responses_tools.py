@@ -115,12 +115,26 @@ class Toolbox:
             case {"type": "allowed_tools", "tools": [*allowed]}:
                 names = [self._demanded(each) for each in allowed]
                 tools = tuple(tool for name, tool in self._tools.items() if name in names)
-                return self._required(tools) if choice.get("mode") == "required" else (tools, "auto")
+                return self._allowed(tools, choice.get("mode"))
             case {"type": "function" | "custom"}:
                 return self.tools, {"type": "function", "function": {"name": self._demanded(choice)}}
             case _:
                 kind = choice.get("type") if isinstance(choice, dict) else choice
                 raise RequestError(f"tool_choice: {kind!r} can't be demanded here", param="tool_choice")
+
+    def _allowed(self, tools: tuple[Tool, ...], mode: object) -> tuple[tuple[Tool, ...], ToolChoice | None]:
+        match mode:
+            case "required":
+                return self._required(tools)
+            case "none":
+                return tools, "none"
+            case None | "auto":
+                return tools, "auto"
+            case _:
+                raise RequestError(
+                    f"tool_choice.mode: {str(mode)[:100]!r} is not one of none, auto, required",
+                    param="tool_choice.mode",
+                )
 
     def _required(self, tools: tuple[Tool, ...]) -> tuple[tuple[Tool, ...], ToolChoice]:
         if tools:

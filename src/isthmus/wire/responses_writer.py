@@ -168,8 +168,7 @@ class ResponseWriter:
         """The events that end a response by an error: its open items are left as they are."""
         self._error = error
         self._break_off("failed")
-        fault = {"code": _code(error), "message": error.message, "param": error.param}
-        return [self._tell("error", fault), self._tell_all("response.failed")]
+        return [self._tell("error", _fault(error)), self._tell_all("response.failed")]
 
     def cancel(self) -> None:
         """Nobody wants the rest of it."""
@@ -185,7 +184,7 @@ class ResponseWriter:
             "status": self.state,
             "model": self._model,
             "output": self.output,
-            "usage": None if finish is None else _usage(finish.usage or Usage()),
+            "usage": None if finish is None else render_usage(finish.usage or Usage()),
             "incomplete_details": None,
             "error": None,
         }
@@ -214,8 +213,7 @@ class ResponseWriter:
         self._scores.clear()  # the answer's alone are told of
         events: list[bytes] = []
         if not isinstance(self._spoken, ReasoningItem):
-            summary, encrypted = self._call.summary, self._call.encrypted
-            thought = ReasoningItem(len(self._items), summary=summary, encrypted=encrypted)
+            thought = ReasoningItem(len(self._items), summary=self._call.summary)
             events = self._begin(thought)
             self._spoken = thought
         return [*events, *self._tell_each(self._spoken.add(text))]
@@ -308,7 +306,8 @@ def _delta_head(message: MessageItem) -> bytes:
     return sse.event(kind, _ENCODER.encode(fields).removesuffix(b"null}")).rstrip(b"\n")
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def render_usage(usage: Usage) -> dict[str, Any]:
+    """The tokens of one response."""
     return {
         "input_tokens": usage.prompt_tokens,
         "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": 0},
@@ -316,6 +315,13 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.total_tokens,
     }
+
+
+def _fault(error: IsthmusError) -> dict[str, Any]:
+    """An error as an event: its fields stand where OpenAI describes them, and again where it sends them."""
+    fault = {"code": _code(error), "message": error.message, "param": error.param}
+    kind = "server_error" if error.http_status >= 500 else "invalid_request_error"
+    return {**fault, "error": {"type": kind, **fault}}
 
 
 def _code(error: IsthmusError) -> str:

@@ -1,6 +1,6 @@
 """The parameters that say how tokens are chosen, as OpenAI's APIs share them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta
@@ -12,14 +12,20 @@ MAX_STOPS = 16
 MAX_STOP_LENGTH = 256
 """Characters: an answer's end is held back while it may yet become one."""
 MAX_BIASES = 5_000
+NEVER = -100.0
+"""The bias that keeps a token out of an answer."""
 
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 Temperature: TypeAlias = Annotated[float, Meta(ge=0, le=2)]
 Seed: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Predicted: TypeAlias = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
+"""llama.cpp's ``n_predict``; -1: as many tokens as there is room for."""
 # A whole number stays one: OpenAI takes no other.
-Biases: TypeAlias = dict[str, Annotated[int, Meta(ge=-100, le=100)] | Annotated[float, Meta(ge=-100, le=100)]]
+_Bias: TypeAlias = Annotated[int, Meta(ge=-100, le=100)] | Annotated[float, Meta(ge=-100, le=100)] | bool
+Biases: TypeAlias = dict[str, _Bias] | list[tuple[int | str, _Bias]]
+"""By tokens' numbers, as OpenAI has them, or in llama.cpp's pairs; false: never."""
 
 
 def read_stops(asked: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -38,17 +44,47 @@ def read_stops(asked: str | Sequence[str] | None) -> tuple[str, ...]:
     return stops
 
 
-def read_biases(asked: dict[str, float] | None) -> dict[str, float] | None:
+def read_limit(predicted: int | None) -> int | None:
+    """How many tokens ``n_predict`` allows; None: as many as there is room for.
+
+    Raises:
+        RequestError: It is 0, which asks for no answer.
+    """
+    if predicted == 0:
+        raise RequestError("n_predict is 0, and no answer has no tokens", param="n_predict")
+    return None if predicted == -1 else predicted
+
+
+def read_biases(asked: Biases | None) -> dict[str, float] | None:
     """What is added to the logits of tokens, by their numbers.
 
     Raises:
-        RequestError: There are too many, or one isn't a token's number.
+        RequestError: There are too many, or one isn't a token's number, or a bias is true.
     """
     if asked is None:
         return None
     if len(asked) > MAX_BIASES:
         raise RequestError(f"logit_bias has more than {MAX_BIASES:,} tokens", param="logit_bias")
-    for token in asked:
-        if not (token.isascii() and token.isdecimal() and len(token) < 10):
-            raise RequestError(f"logit_bias: {token[:50]!r} is not a token's number", param="logit_bias")
-    return asked
+    pairs: Iterable[tuple[int | str, float | bool]]
+    pairs = ((_number(token), bias) for token, bias in asked.items()) if isinstance(asked, dict) else asked
+    return {_token(token): _bias(bias) for token, bias in pairs}
+
+
+def _number(token: str) -> int | str:
+    return int(token) if token.isascii() and token.isdecimal() and len(token) < 10 else token
+
+
+def _token(token: int | str) -> str:
+    if isinstance(token, str) or not 0 <= token < 10**9:
+        raise RequestError(
+            f"logit_bias: {str(token)[:50]!r} is not a token's number",
+            hint="POST /tokenize tells a text's tokens",
+            param="logit_bias",
+        )
+    return str(token)
+
+
+def _bias(bias: float | bool) -> float:
+    if bias is True:
+        raise RequestError("logit_bias: true is no bias, only a number or false", param="logit_bias")
+    return NEVER if bias is False else bias
