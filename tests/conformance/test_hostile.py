@@ -57,6 +57,7 @@ SCHEMAS = {
         "pattern": "^(" + "|".join("a" * n for n in range(1, 400)) + ")$",
     },
     "a repetition beyond counting": {"type": "string", "pattern": "^a{1,100000}$"},
+    "nothing, repeated and repeated": {"type": "string", "pattern": "^((a?){100}){100}$"},
     "a list beyond counting": {"type": "array", "items": {"type": "string"}, "minItems": 1_000_000},
     "a string beyond counting": {"type": "string", "minLength": 10**9},
     "many properties": {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(3000)}},

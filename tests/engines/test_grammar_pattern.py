@@ -49,6 +49,24 @@ def test_what_no_grammar_says_is_left_to_nobody(pattern):
     assert grammar_pattern(pattern) is None
 
 
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [
+        (r"^([a-z0-9]{1,63}\.){1,10}[a-z]{2,63}$", True),
+        ("^((abc){100}){100}$", True),
+        ("^(a?){100}$", True),
+        ("^(a*)*$", True),
+        ("^((a|b?)c){900}$", True),
+        ("^(a?){1000}$", False),
+        ("^((a?){100}){100}$", False),
+        ("^((a|b?|cd){100}){100}$", False),
+        ("^(((a?b*){20}){20}){20}$", False),
+    ],
+)
+def test_to_repeat_what_may_be_empty_is_bounded(pattern, kept):
+    assert (grammar_pattern(pattern) is not None) is kept
+
+
 @given(st.text(alphabet=r"ab01^$.[]()|{}*+?\-dws,", max_size=15), st.text(alphabet='ab01 -"\\.', max_size=6))
 def test_what_matches_the_new_one_matches_the_old(pattern, text):
     try:

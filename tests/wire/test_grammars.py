@@ -21,7 +21,7 @@ def test_none_is_none(nothing):
         'root ::= "a"{5,5}',
         'word ::= [a-z]+\n  root   ::= word (" " word){0,20}',
         "root ::= " + "(" * (MAX_GROUPS - 1) + '"a"' + ")" * (MAX_GROUPS - 1),
-        'root ::= ("a"{100}){100}',
+        'root ::= ("a"{100}){10}',
         'root ::= (x{100}) y{1000}\nx ::= "x"\ny ::= "y"',
         # What stands in literals, classes and comments groups and repeats nothing.
         'root ::= "' + "(" * 99 + '{9999}" [' + "(" * 99 + "{9999}] # " + "(" * 99 + "{9999}",

@@ -14,8 +14,8 @@ MAX_GRAMMAR = 32_768
 """Characters."""
 MAX_GROUPS = 32
 """Levels of groups in groups: the engine reads them by recursion."""
-MAX_REPEATED = 10_000
-"""What repetitions in a repeated group come to together: 100 times 100."""
+MAX_REPEATED = 1_000
+"""What repetitions in a repeated group come to together. If all of it may be empty, that is seconds' work."""
 
 _TOKEN = re.compile(
     r"""
