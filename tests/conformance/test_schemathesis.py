@@ -23,7 +23,8 @@ from .test_hostile import works
 CLIENT, PACKAGES = "schemathesis", ("schemathesis",)
 
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
-LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict")
+LIMITS = {"/responses": "max_output_tokens", "/completion": "n_predict", "/infill": "n_predict"}
 FEW = 2
 PATIENCE_S = 60
 
@@ -98,7 +99,7 @@ class Fuzzer:
         for name in LENGTHS:
             if isinstance(body.get(name), int) and body[name] > FEW:
                 body[name] = FEW
-        asked = LENGTHS[2] if case.operation.path.startswith("/v1/responses") else LENGTHS[0]
+        asked = LIMITS.get(case.operation.path.removeprefix("/v1"), LENGTHS[0])
         if body.get(asked) is None:
             body[asked] = FEW
         if case.operation.path.startswith("/api/") and isinstance(body.get("options", {}), dict | None):

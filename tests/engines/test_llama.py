@@ -18,6 +18,7 @@ import psutil
 import pytest
 import xllamacpp
 
+from isthmus.engines import watchdog
 from isthmus.engines.builds import EngineBuild
 from isthmus.engines.lending import lent_files
 from isthmus.engines.llama import LlamaEngine
@@ -199,6 +200,45 @@ def test_a_worker_that_falls_again_and_again_is_left_alone(tiny):
                 await fall(engine)
         with pytest.raises(EngineError, match="3 times in a row"):
             await events_of(engine, request())
+
+    with_engine(tiny, work)
+
+
+AMBIGUOUS = {
+    "$defs": {
+        "x": {
+            "anyOf": [
+                {
+                    "type": "object",
+                    "properties": {"a": {"$ref": "#/$defs/x"}, f"b{number}": {"type": "string"}},
+                    "required": ["a"],
+                    "additionalProperties": False,
+                }
+                for number in range(24)
+            ]
+        }
+    },
+    "$ref": "#/$defs/x",
+}
+"""Each level can be read in 24 ways, so that six have two hundred million."""
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_on_a_form_is_ended_and_the_others_are_asked_anew(tiny, monkeypatch):
+    for name, seconds in {"LOOK_S": 0.2, "LEAST_S": 2.0, "UNKNOWN_S": 2.0}.items():
+        monkeypatch.setattr(watchdog, name, seconds)
+    form = {"type": "json_schema", "json_schema": {"name": "deep", "schema": AMBIGUOUS}}
+
+    async def work(engine):
+        for _ in range(3):  # as often as a worker may fall
+            hostile = request('{"a":{"a":{"a":{"a":{"a":{"a":', max_tokens=32, response_format=form)
+            long = request("Tell a long story.", max_tokens=1500, logit_bias={0: -100.0, 2: -100.0})
+            asked = (events_of(engine, each) for each in (hostile, long))
+            refused, broken = await asyncio.gather(*asked, return_exceptions=True)
+            assert isinstance(refused, RequestError), refused
+            assert "hung while it held an answer to its schema" in refused.message
+            assert isinstance(broken, WorkerDied), broken
+            assert isinstance((await events_of(engine, request()))[-1], Finish)
 
     with_engine(tiny, work)
 
@@ -594,3 +634,20 @@ def test_an_answer_that_fills_the_context_ends_there(tiny):
         assert finish.usage.total_tokens <= 512
 
     with_engine(tiny, work, EngineSettings(context_length=512, parallel=1))
+
+
+@pytest.mark.slow
+def test_answers_whose_characters_take_several_tokens_end_where_the_context_is_full(tiny):
+    """Of such characters less is seen than was written, so that the room runs out unawares."""
+
+    async def work(engine):
+        faces = [
+            request(f"{number}: smile", max_tokens=None, grammar="root ::= [\U0001f600-\U0001f64f]{800}")
+            for number in range(2)
+        ]
+        answers = await asyncio.gather(*(events_of(engine, each) for each in faces))
+        assert [events[-1].reason for events in answers] == ["length"] * 2
+        assert all(len(text_of(events)) > 50 for events in answers)
+        assert all(events[-1].usage.prompt_tokens > 5 for events in answers)
+
+    with_engine(tiny, work, EngineSettings(context_length=512, parallel=2))

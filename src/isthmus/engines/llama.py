@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from isthmus.engines.process import WorkerProcess
 from isthmus.engines.room import ContextRoom, Part
 from isthmus.engines.tokens import WorkerTokenizer
 from isthmus.engines.truncation import Shortened, shorten, too_long
+from isthmus.engines.watchdog import Watchdog
 from isthmus.engines.worker_config import NGRAM_DRAFT
 from isthmus.errors import (
     ContextLengthExceeded,
@@ -39,6 +40,8 @@ from isthmus.wire.completions_body import UpstreamCall, render_call
 
 _CRASHES = 3
 """A worker that falls this often without one whole answer between is not started again."""
+_CONTEXT_FULL = "Context size has been exceeded"
+"""What llama.cpp says to all who share a context that has run out."""
 _TEMPLATE_TOKENS = 256
 """What a chat template may add to a prompt of its own."""
 
@@ -83,6 +86,7 @@ class LlamaEngine:
         )
         self._worker: WorkerProcess | None = None
         self._client: ChatClient | None = None
+        self._watchdog: Watchdog | None = None
         self._starting = asyncio.Lock()
         self._crashes = 0
         self._notices: list[Notice] = []
@@ -138,6 +142,7 @@ class LlamaEngine:
                 usage_each=True,
             )
             self._worker, self._client = worker, client
+            self._watchdog = Watchdog(client, worker.kill)
             try:
                 self._info = _describe(await client.get("/models"), self._info)
                 properties = await client.get("/props")
@@ -203,10 +208,11 @@ class LlamaEngine:
     ) -> EventStream:
         """The answer as the worker gives it, with what must be told right before it."""
         call = render_call(request, self._info.name, "llama")
-        tokens = 0
+        tokens, watchdog = 0, self._watchdog
         try:
             async with (
                 self._room_for(client, call, request) as (room, part),
+                _watched(watchdog, request, lambda: tokens),
                 aclosing(client.stream(call.body, request.n, path="/v1" + call.path)) as events,
             ):
                 async for event in events:
@@ -214,6 +220,8 @@ class LlamaEngine:
                         yield notices.pop(0)
                     if isinstance(event, Finish):
                         self._crashes = 0
+                        if watchdog is not None:
+                            watchdog.learn(event)
                     elif isinstance(event, TokenScores):
                         event = event if request.top_logprobs else _without_rivals(event)
                     else:
@@ -224,11 +232,26 @@ class LlamaEngine:
                         break
                 else:
                     return
+        except UpstreamError as error:
+            if watchdog is not None and watchdog.bit and _has_form(request):
+                raise RequestError(
+                    "the engine hung while it held an answer to its schema or grammar, and was started anew",
+                    hint="ask for a simpler form",
+                ) from error
+            # Tokens that make up one strange character aren't counted one by one, so the room is an estimate.
+            if not tokens or _CONTEXT_FULL not in error.message:
+                raise await self._judge(error) from error
+        for finish in await self._cut(client, request, tokens):
+            yield finish
+
+    async def _cut(self, client: ChatClient, request: GenerationRequest, tokens: int) -> list[Finish]:
+        """The ends of the choices of an answer for which the context has no more room."""
+        try:
             usage = Usage(await self._count(client, request), tokens)
         except UpstreamError as error:
             raise await self._judge(error) from error
-        for index in range(request.n):
-            yield Finish("length", usage if index == request.n - 1 else None, index=index)
+        last = request.n - 1
+        return [Finish("length", usage if index == last else None, index=index) for index in range(request.n)]
 
     @asynccontextmanager
     async def _room_for(
@@ -301,12 +324,24 @@ class LlamaEngine:
             return _refusal(error)
         worker = self._worker
         if worker is not None and error.kind in ("cut", "unreachable") and await worker.ended(1.0):
-            self._crashes += 1
+            # One that hung is not the worse for it: counted, three such requests would refuse it to all.
+            if self._watchdog is None or not self._watchdog.bit:
+                self._crashes += 1
             return WorkerDied(
                 f"the worker of {self._info.name} ended in the middle of its work ({worker.last_words()})",
                 hint="ask again: a new one is started",
             )
         return EngineError(f"the engine failed: {error.message}")
+
+
+def _has_form(request: GenerationRequest) -> bool:
+    return request.response_format is not None or request.grammar is not None
+
+
+def _watched(
+    watchdog: Watchdog | None, request: GenerationRequest, said: Callable[[], int]
+) -> AbstractAsyncContextManager[None]:
+    return watchdog.watching(said) if watchdog is not None and _has_form(request) else nullcontext()
 
 
 def _without_rivals(scores: TokenScores) -> TokenScores:

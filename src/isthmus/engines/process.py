@@ -97,6 +97,11 @@ class WorkerProcess:
             else f"it ended with status {code}"
         )
 
+    def kill(self) -> None:
+        """End the process by force, at once."""
+        if self.alive:
+            self._process.kill()
+
     async def stop(self) -> None:
         """End the process: by closing its stdin, by force if that doesn't do."""
         if self._process.stdin is not None:
