@@ -24,7 +24,7 @@ def weather(city: str) -> str:
         city: Its name.
     """
     asked.append(city)
-    return f"It is sunny in {city}."
+    return f"It is sunny in {city}, 21 degrees."
 
 
 asked: list[str] = []
@@ -43,7 +43,7 @@ def model(request, smart_server):
 def agent_of(model):
     return agents.Agent(
         name="Weather",
-        instructions="Answer in one short sentence.",
+        instructions="Call the tool once. Then tell its result in a sentence.",
         model=model,
         tools=[weather],
         model_settings=agents.ModelSettings(temperature=0, max_tokens=200, tool_choice="required"),

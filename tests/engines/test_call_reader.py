@@ -150,6 +150,18 @@ def test_marks_around_no_call_stay_text(inner):
     assert read(LooseReader(TOOLS, marks=True), list(text)) == (text, [])
 
 
+@given(st.sampled_from(["{%s}", "```json\n{%s}\n```", OPEN + "{%s}" + CLOSE]), OBJECTS, SPACE, CUTS)
+def test_a_call_in_doubled_braces_is_one(frame, arguments, indent, cuts):
+    text = frame % json.dumps({"name": "add_all", "arguments": arguments}, indent=indent)
+    said, made = read(LooseReader(TOOLS, marks=OPEN in frame), pieces_of(text, cuts))
+    assert (said, [(name, json.loads(each)) for name, each in made]) == ("", [("add_all", arguments)])
+
+
+def test_doubled_braces_alone_are_text():
+    for text in ("{{", "{{name}} is yours", '{{"name": "nobody", "arguments": {}}}', '{{"name": "add"'):
+        assert read(LooseReader(TOOLS, marks=False), list(text)) == (text, [])
+
+
 def test_what_is_said_after_a_call_is_text():
     text = f"```json\n{BARE}\n```\nThat adds."
     assert read(LooseReader(TOOLS, marks=False), list(text)) == ("That adds.", [["add", '{"a":1}']])

@@ -26,6 +26,8 @@ _LIST = re.compile(r"\[\s*")
 _CALL = re.compile(r'[\s,}]*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)')
 _FENCE = re.compile(r"```(?:json)?\s*")
 _BARE = '{"name":"'
+_DOUBLED = "{{"
+"""How some models begin a call: their template shows them one in doubled braces (Qwen2.5-Coder's does)."""
 
 
 class CallReader(Protocol):
@@ -205,6 +207,7 @@ class LooseReader:
     def _may_be_bare(self, call: str) -> bool:
         """Whether it begins as the call of a tool that exists, as far as it has come."""
         packed = "".join(call[:400].split())
+        packed = packed[1:] if packed.startswith(_DOUBLED) else packed
         if len(packed) <= len(_BARE):
             return _BARE.startswith(packed)
         if not packed.startswith(_BARE):
@@ -246,7 +249,8 @@ class LooseReader:
     def _read(self, text: str) -> list[Said] | None:
         """The call that a text is; None if it is none."""
         try:
-            call = _JSON.decode(text.strip())
+            body = text.strip()
+            call = _JSON.decode(body[1:-1] if body.startswith(_DOUBLED) else body)
         except (msgspec.DecodeError, RecursionError):
             return None
         if not isinstance(call, dict):
