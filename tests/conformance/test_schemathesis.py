@@ -26,7 +26,7 @@ CHECKS = [status_code_conformance, content_type_conformance, response_schema_con
 LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict")
 LIMITS = {"/responses": "max_output_tokens", "/completion": "n_predict", "/infill": "n_predict"}
 FEW = 2
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 class Fuzzer:
