@@ -35,7 +35,7 @@ _OTHER_FILES = 512
 _LAST_WORDS_S = 1
 """How long those may still write who were in flight when the time to drain was over."""
 _COLLECTIONS = (5_000, 5, 50)
-"""When the collector looks for cycles: seldom, as requests leave hardly any (700, 10, 10 is Python's own)."""
+"""When the collector looks for cycles: Python's own 700, 10, 10 costs 3% of a request, 50,000 the p99."""
 _TURN_S = 0.001
 """How long the ledger's thread may hold the event loop up: a fifth of Python's own, 0.4 ms off the p99."""
 
