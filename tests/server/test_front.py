@@ -1,5 +1,6 @@
 """Request ids, and a server that stops."""
 
+import gc
 import json
 import socket
 import threading
@@ -31,6 +32,26 @@ def test_every_response_has_a_request_id(serving):
         assert len({headers["x-request-id"] for _, headers, _ in answers}) == len(answers)
         _, headers, _ = post(server, {"messages": HI, "stream": True}, **team)
         assert len(headers["x-request-id"]) == 32
+
+
+def test_an_answer_leaves_nothing_for_the_collector(serving):
+    """Which would hold up whoever comes while it collects."""
+
+    def left():
+        gone = {"Exchange", "_Journey", "HeldStream", "Row"}
+        return [each for each in gc.get_objects() if type(each).__name__ in gone]
+
+    with serving(ScriptedEngine(HELLO)) as server:
+        post(server, {"messages": HI})
+        gc.collect()
+        before = len(left())
+        gc.disable()
+        try:
+            for stream in (False, True, False):
+                assert post(server, {"messages": HI, "stream": stream})[0] == 200
+            wait_until(lambda: len(left()) <= before)
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ This is the thin driver around `isthmus.handoff.policy`: each step is one branch
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeAlias
 
 import anyio
@@ -176,7 +177,8 @@ class _Journey:
             # Where tools are offered, log-probabilities would cost the model's own way to call them.
             if self._judged and request.top_logprobs is None and not request.tools:
                 request = msgspec.structs.replace(request, top_logprobs=0)
-            self._local = HeldStream(lambda: self._home.stream(request))
+            # Not by a function that knows this journey: the two would keep each other from being freed.
+            self._local = HeldStream(partial(self._home.stream, request))
         return self._local
 
     async def _agreed(self, decision: Decision) -> bool | None:

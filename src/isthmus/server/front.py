@@ -59,6 +59,7 @@ class Front:
         finally:
             service.leave()
             exchange.end(self._template(scope, exchange.path), self._report)
+            del scope["state"]["exchange"]  # each knows the other, which only the collector would undo
 
     def _template(self, scope: Scope, path: str) -> str:
         """The path as the routes have it, though the guard let the request go no further than itself."""

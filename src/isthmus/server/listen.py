@@ -34,8 +34,6 @@ _OTHER_FILES = 512
 """Files that are open beside connections: weights, the ledger, calls upstream."""
 _LAST_WORDS_S = 1
 """How long those may still write who were in flight when the time to drain was over."""
-_COLLECTIONS = (5_000, 5, 50)
-"""When the collector looks for cycles: Python's own 700, 10, 10 costs 3% of a request, 50,000 the p99."""
 _TURN_S = 0.001
 """How long the ledger's thread may hold the event loop up: a fifth of Python's own, 0.4 ms off the p99."""
 
@@ -101,7 +99,6 @@ async def serve(
         server = _Server(_config(app, settings.server))
         # What was built until here lives as long as the server: the collector needn't look at it again.
         gc.freeze()
-        gc.set_threshold(*_COLLECTIONS)
         sys.setswitchinterval(_TURN_S)
         run_file.write(settings.run_file, run)
         try:
