@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.errors import RequestError
-from isthmus.wire.grammars import MAX_GRAMMAR, MAX_GROUPS, MAX_REPEATED, read_grammar
+from isthmus.wire.grammars import MAX_GRAMMAR, MAX_GROUPS, read_grammar
+from isthmus.wire.schemas import MAX_REPETITION
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
@@ -43,8 +44,8 @@ def test_a_grammar_arrives_as_it_was_sent(grammar):
         ('root ::= "a"{1001}', "repeats"),
         ('root ::= "a"{,1001}', "repeats"),
         ('root ::= "a"{ 1 , 99999999999999999999 }', "repeats"),
-        ('root ::= ("a"{1000}){1000}', f"{MAX_REPEATED:,}"),
-        ('root ::= ((("a"{30}) "b"){30}){30}', f"{MAX_REPEATED:,}"),
+        ('root ::= ("a"{1000}){1000}', f"{MAX_REPETITION:,}"),
+        ('root ::= ((("a"{30}) "b"){30}){30}', f"{MAX_REPETITION:,}"),
     ],
     ids=lambda text: text[:30],
 )

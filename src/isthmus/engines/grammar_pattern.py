@@ -59,36 +59,26 @@ def _pieces(body: str) -> tuple[list[str], bool]:
         place = token.end()
         text = token[0]
         match token.lastgroup:
-            case "escape":
-                pieces.append(_escaped(token["escape"]))
-            case "set":
-                pieces.append(_set(text))
             case "group":
                 levels.append(_Level())
                 pieces.append("(")
-                continue
             case "close":
                 closed = levels.pop()
                 if not levels:
                     raise _Unknown
                 levels[-1].take(closed.ways, empty=closed.empty)
                 pieces.append(")")
-                continue
             case "repeat":
                 # Lazy or greedy, the same texts match.
                 pieces.append(text[:-1] if len(text) > 1 and text.endswith("?") else text)
                 levels[-1].repeat(pieces[-1])
-                continue
             case "or":
                 alternatives = alternatives or len(levels) == 1
                 levels[-1].turn()
                 pieces.append("|")
-                continue
-            case "any":
-                pieces.append(_ANY)
             case _:
-                pieces.append(_literal(text))
-        levels[-1].take(1, empty=False)
+                levels[-1].take(1, empty=False)
+                pieces.append(_character(token))
     return pieces, alternatives
 
 
@@ -132,6 +122,19 @@ def _count(how: str) -> tuple[int, int]:
     """How often at least, and at most or, where there is no end, as often as it is written out."""
     least, _, most = how[1:-1].partition(",")
     return int(least), int(most or least)
+
+
+def _character(token: re.Match[str]) -> str:
+    """What stands for one character."""
+    match token.lastgroup:
+        case "escape":
+            return _escaped(token["escape"])
+        case "set":
+            return _set(token[0])
+        case "any":
+            return _ANY
+        case _:
+            return _literal(token[0])
 
 
 def _escaped(character: str) -> str:

@@ -7,6 +7,7 @@ that `whole` gathers or the events that `streamed` passes to its renderer.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -70,8 +71,8 @@ def begin(request: Request, call: Call) -> EventStream:
 def _check_trust(exchange: Exchange) -> None:
     """Whether a grammar may come with this key.
 
-    A few lines of grammar can keep a model busy for hours, and no bound on their size prevents it. So they
-    are for those who might as well unload the model.
+    A few lines of grammar can hang a worker, which costs all others their answers, and no bound on their size
+    prevents it. So they are for those who might as well unload the model.
     """
     if exchange.key is not None and "manage" not in exchange.key.scopes:
         raise ScopeMissing(
@@ -124,14 +125,15 @@ async def whole(request: Request, events: EventStream) -> Completion:
 
 async def gathered(request: Request, events: EventStream, gatherer: G) -> G:
     """The same, gathered by an API's own gatherer."""
+    return await unless_gone(request, partial(gather, events, gatherer))
 
-    async def gather() -> G:
-        async with aclosing(events):
-            async for event in events:
-                gatherer.add(event)
-        return gatherer
 
-    return await unless_gone(request, gather)
+async def gather(events: EventStream, gatherer: G) -> G:
+    """The same, whether its client is there or not."""
+    async with aclosing(events):
+        async for event in events:
+            gatherer.add(event)
+    return gatherer
 
 
 class Beginning(Struct):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from isthmus.errors import IsthmusError, NotFound
@@ -64,57 +64,7 @@ def build_app(
         host: The address that it will listen on.
         watchers: Who is told of every request once it is over.
     """
-    router = Router(
-        routes=[
-            Route("/v1/chat/completions", Resource(service, POST=chat.chat_completions)),
-            Route("/v1/completions", Resource(service, POST=completions.completions)),
-            Route("/v1/embeddings", Resource(service, POST=embeddings.embeddings)),
-            Route("/tokenize", Resource(service, POST=tokens.tokenize)),
-            Route("/v1/tokenize", Resource(service, POST=tokens.tokenize)),
-            Route("/detokenize", Resource(service, POST=tokens.detokenize)),
-            Route("/completion", Resource(service, POST=llama.completion)),
-            Route("/infill", Resource(service, POST=llama.infill)),
-            Route("/props", Resource(service, GET=props.props)),
-            Route("/apply-template", Resource(service, POST=tokens.apply_template)),
-            Route("/v1/responses", Resource(service, POST=responses.create_response)),
-            Route("/v1/responses/input_tokens", Resource(service, POST=responses.input_tokens)),
-            Route("/v1/responses/compact", Resource(service, POST=responses_compact.compact_response)),
-            Route(
-                "/v1/responses/{response}",
-                Resource(service, GET=responses.get_response, DELETE=responses.delete_response),
-            ),
-            Route("/v1/responses/{response}/cancel", Resource(service, POST=responses.cancel_response)),
-            Route("/v1/responses/{response}/input_items", Resource(service, GET=responses.list_input_items)),
-            Route("/v1/messages", Resource(service, POST=messages.messages)),
-            Route("/v1/messages/count_tokens", Resource(service, POST=messages.count_tokens)),
-            Route("/", Resource(service, GET=ollama_models.root)),
-            Route("/api/version", Resource(service, GET=ollama_models.version)),
-            Route("/api/tags", Resource(service, GET=ollama_models.tags)),
-            Route("/api/ps", Resource(service, GET=ollama_models.ps)),
-            Route("/api/show", Resource(service, POST=ollama_models.show)),
-            Route("/api/chat", Resource(service, POST=ollama.chat)),
-            Route("/api/generate", Resource(service, POST=ollama.generate)),
-            Route("/api/embed", Resource(service, POST=ollama_embed.embed)),
-            Route("/api/embeddings", Resource(service, POST=ollama_embed.embed_one)),
-            Route("/api/pull", Resource(service, POST=ollama_manage.pull)),
-            Route("/api/copy", Resource(service, POST=ollama_manage.copy)),
-            Route("/api/delete", Resource(service, DELETE=ollama_manage.delete)),
-            Route("/api/create", Resource(service, POST=ollama_manage.create)),
-            Route("/api/push", Resource(service, POST=ollama_manage.push)),
-            Route("/v1/models", Resource(service, GET=models.list_models)),
-            Route("/v1/models/{model:path}", Resource(service, GET=models.one_model)),
-            Route("/isthmus/models", Resource(service, GET=manage.loaded_models)),
-            Route("/isthmus/models/{model:path}/load", Resource(service, POST=manage.load_model)),
-            Route("/isthmus/models/{model:path}/unload", Resource(service, POST=manage.unload_model)),
-            Route("/health", Resource(service, GET=health.health)),
-            Route("/v1/health", Resource(service, GET=health.health)),
-            Route("/ready", Resource(service, GET=health.ready)),
-            Route("/docs", Resource(service, GET=docs.docs_page)),
-            Route("/docs/{name}", Resource(service, GET=docs.docs_file)),
-        ],
-        redirect_slashes=False,
-        default=Resource(service),
-    )
+    router = Router(routes=_routes(service), redirect_slashes=False, default=Resource(service))
     described = docs.openapi_document(router.routes)
     router.routes.append(Route("/openapi.json", Resource(service, GET=described)))
     told = [*watchers]
@@ -135,6 +85,57 @@ def build_app(
     unversioned = ((route, route.path.removeprefix("/v1")) for route in routes)
     router.routes += [Route(path, route.endpoint) for route, path in unversioned if path in _UNVERSIONED]
     return Front(guard, service=service, templates=templates, watchers=told)
+
+
+def _routes(service: Served) -> list[BaseRoute]:
+    """What stands where, but for what describes or counts the rest."""
+    return [
+        Route("/v1/chat/completions", Resource(service, POST=chat.chat_completions)),
+        Route("/v1/completions", Resource(service, POST=completions.completions)),
+        Route("/v1/embeddings", Resource(service, POST=embeddings.embeddings)),
+        Route("/tokenize", Resource(service, POST=tokens.tokenize)),
+        Route("/v1/tokenize", Resource(service, POST=tokens.tokenize)),
+        Route("/detokenize", Resource(service, POST=tokens.detokenize)),
+        Route("/completion", Resource(service, POST=llama.completion)),
+        Route("/infill", Resource(service, POST=llama.infill)),
+        Route("/props", Resource(service, GET=props.props)),
+        Route("/apply-template", Resource(service, POST=tokens.apply_template)),
+        Route("/v1/responses", Resource(service, POST=responses.create_response)),
+        Route("/v1/responses/input_tokens", Resource(service, POST=responses.input_tokens)),
+        Route("/v1/responses/compact", Resource(service, POST=responses_compact.compact_response)),
+        Route(
+            "/v1/responses/{response}",
+            Resource(service, GET=responses.get_response, DELETE=responses.delete_response),
+        ),
+        Route("/v1/responses/{response}/cancel", Resource(service, POST=responses.cancel_response)),
+        Route("/v1/responses/{response}/input_items", Resource(service, GET=responses.list_input_items)),
+        Route("/v1/messages", Resource(service, POST=messages.messages)),
+        Route("/v1/messages/count_tokens", Resource(service, POST=messages.count_tokens)),
+        Route("/", Resource(service, GET=ollama_models.root)),
+        Route("/api/version", Resource(service, GET=ollama_models.version)),
+        Route("/api/tags", Resource(service, GET=ollama_models.tags)),
+        Route("/api/ps", Resource(service, GET=ollama_models.ps)),
+        Route("/api/show", Resource(service, POST=ollama_models.show)),
+        Route("/api/chat", Resource(service, POST=ollama.chat)),
+        Route("/api/generate", Resource(service, POST=ollama.generate)),
+        Route("/api/embed", Resource(service, POST=ollama_embed.embed)),
+        Route("/api/embeddings", Resource(service, POST=ollama_embed.embed_one)),
+        Route("/api/pull", Resource(service, POST=ollama_manage.pull)),
+        Route("/api/copy", Resource(service, POST=ollama_manage.copy)),
+        Route("/api/delete", Resource(service, DELETE=ollama_manage.delete)),
+        Route("/api/create", Resource(service, POST=ollama_manage.create)),
+        Route("/api/push", Resource(service, POST=ollama_manage.push)),
+        Route("/v1/models", Resource(service, GET=models.list_models)),
+        Route("/v1/models/{model:path}", Resource(service, GET=models.one_model)),
+        Route("/isthmus/models", Resource(service, GET=manage.loaded_models)),
+        Route("/isthmus/models/{model:path}/load", Resource(service, POST=manage.load_model)),
+        Route("/isthmus/models/{model:path}/unload", Resource(service, POST=manage.unload_model)),
+        Route("/health", Resource(service, GET=health.health)),
+        Route("/v1/health", Resource(service, GET=health.health)),
+        Route("/ready", Resource(service, GET=health.ready)),
+        Route("/docs", Resource(service, GET=docs.docs_page)),
+        Route("/docs/{name}", Resource(service, GET=docs.docs_file)),
+    ]
 
 
 class Resource:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from isthmus.engines.infill import Snippet, fill_in_the_middle
 from isthmus.errors import IsthmusError
 from isthmus.generator import EventStream
 from isthmus.messages import Event, TextDelta, TokenScore, TokenScores
-from isthmus.server.answering import Opening, begin, headers, streamed
+from isthmus.server.answering import Opening, begin, gather, headers, streamed
 from isthmus.server.body import read_body
 from isthmus.server.failures import error_body
 from isthmus.server.operation import Operation
@@ -94,14 +93,11 @@ async def _gathered(answers: Sequence[EventStream], at_once: int) -> list[Comple
     """Several answers, some of them at a time; all are stopped once one fails."""
     gate = asyncio.Semaphore(at_once)
 
-    async def gather(events: EventStream) -> Completion:
-        gathered = Completion()
-        async with gate, aclosing(events):
-            async for event in events:
-                gathered.add(event)
-        return gathered
+    async def in_turn(events: EventStream) -> Completion:
+        async with gate:
+            return await gather(events, Completion())
 
-    gathering = [asyncio.ensure_future(gather(events)) for events in answers]
+    gathering = [asyncio.ensure_future(in_turn(events)) for events in answers]
     try:
         return await asyncio.gather(*gathering)
     finally:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from isthmus.server.exchange import Exchange
 
-_QUIET = frozenset({"/health", "/ready", "/metrics"})
+_QUIET = frozenset({"/health", "/v1/health", "/ready", "/metrics"})
 """Paths that machines ask every few seconds; where they are answered well, the log doesn't mention it."""
 _NAMED = ("cost_usd", "key", "error", "request_id")
 """Fields that a line for people names."""

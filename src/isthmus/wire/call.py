@@ -12,6 +12,13 @@ class Extension(Struct, forbid_unknown_fields=True):
     """The hand-off mode that the request asks for; it counts where it is stricter than the settings'."""
 
 
+class StreamOptions(Struct):
+    """OpenAI's ``stream_options``, of conversations and of prompts."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """A parsed request of any API that answers conversations."""
 

@@ -3,27 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Meta, Struct
 
 from isthmus.errors import RequestError
-from isthmus.messages import Effort, GenerationRequest, HandoffMode, Role, Tool
-from isthmus.wire.call import Call, Extension
+from isthmus.messages import Effort, HandoffMode, Role, Tool
+from isthmus.wire.call import Call, StreamOptions
 from isthmus.wire.chat_messages import ChatMessage, read_messages
 from isthmus.wire.choices import check_tools, choose
 from isthmus.wire.decoding import BodyDecoder
 from isthmus.wire.forms import read_form
-from isthmus.wire.sampling import (
-    Biases,
-    Penalty,
-    Predicted,
-    Seed,
-    Share,
-    Temperature,
-    Tokens,
-    read_biases,
-    read_limit,
-    read_stops,
-)
+from isthmus.wire.sampling import Sampled, Tokens, read_limit, read_sampled
 
 MAX_TOP_LOGPROBS = 20
 
@@ -46,25 +36,12 @@ class _Tool(Struct):
     function: _FunctionTool
 
 
-class _StreamOptions(Struct):
-    include_usage: bool | None = None
-    include_obfuscation: bool | None = None
-
-
-class _ChatRequest(Struct):
+class _ChatRequest(Sampled, kw_only=True):
     messages: Annotated[list[ChatMessage], Meta(min_length=1)]
     model: str | None = None
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
-    temperature: Temperature | None = None
-    top_p: Share | None = None
-    seed: Seed | None = None
-    stop: str | list[str] | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    logit_bias: Biases | None = None
     n: Annotated[int, Meta(ge=1, le=16)] | None = None
     reasoning_effort: Effort | None = None
     logprobs: bool | None = None
@@ -75,20 +52,10 @@ class _ChatRequest(Struct):
     response_format: dict[str, Any] | None = None
     modalities: list[str] | None = None
     # What open models' servers take beside it.
-    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
-    min_p: Share | None = None
-    typical_p: Share | None = None
-    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
-    repeat_last_n: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     thinking_budget_tokens: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
-    n_predict: Predicted | None = None
-    json_schema: dict[str, Any] | None = None
-    grammar: str | None = None
-    ignore_eos: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     add_generation_prompt: bool | None = None
     truncation: _Truncation | None = None  # as the Responses API has it; never passed on
-    isthmus: Extension | None = None
     # Refused by name: without them the answer would mean something else.
     functions: Any = None
     function_call: Any = None
@@ -159,32 +126,22 @@ def parse_chat(body: bytes) -> ChatCall:
     beside = "tools" if choice.tools and choice.choice != "none" else None
     form = read_form(asked.response_format, asked.json_schema, asked.grammar, beside=beside)
     limit = read_limit(asked.n_predict)
-    request = GenerationRequest(
-        messages=read_messages(asked.messages),
+    sampled = read_sampled(
+        asked,
         max_tokens=asked.max_completion_tokens or asked.max_tokens or limit,
-        temperature=asked.temperature,
-        top_p=asked.top_p,
-        seed=asked.seed,
-        stop=read_stops(asked.stop),
-        presence_penalty=asked.presence_penalty,
-        frequency_penalty=asked.frequency_penalty,
-        logit_bias=read_biases(asked.logit_bias),
+        form=form,
         n=asked.n or 1,
-        effort=asked.reasoning_effort,
         top_logprobs=_rivals(asked),
+    )
+    request = msgspec.structs.replace(
+        sampled,
+        messages=read_messages(asked.messages),
+        effort=asked.reasoning_effort,
         tools=choice.tools,
         tool_choice=choice.choice,
         parallel_tool_calls=asked.parallel_tool_calls,
         truncation="oldest" if asked.truncation == "auto" else "none",
-        response_format=form.response_format,
-        top_k=asked.top_k,
-        min_p=asked.min_p,
-        typical_p=asked.typical_p,
-        repeat_penalty=asked.repeat_penalty,
-        repeat_last_n=asked.repeat_last_n,
         reasoning_budget=asked.thinking_budget_tokens,
-        grammar=form.grammar,
-        ignore_eos=bool(asked.ignore_eos),
         template=asked.chat_template_kwargs or None,
     )
     return ChatCall(

@@ -3,32 +3,18 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from isthmus.errors import RequestError
-from isthmus.messages import HandoffMode, Message
-from isthmus.wire.call import Call
+from isthmus.messages import HandoffMode
+from isthmus.wire.call import StreamOptions
 from isthmus.wire.decoding import BodyDecoder
 from isthmus.wire.forms import read_form
-from isthmus.wire.raw_request import (
-    MAX_PROMPTS,
-    Prompt,
-    Prompts,
-    Raw,
-    Sampled,
-    read_prompts,
-    read_sampled,
-)
-from isthmus.wire.sampling import Tokens, read_limit
+from isthmus.wire.raw_request import MAX_PROMPTS, Prompt, Prompts, RawCall, read_prompts
+from isthmus.wire.sampling import Sampled, Tokens, read_limit, read_sampled
 
 DEFAULT_MAX_TOKENS = 16
 """OpenAI's, and therefore what programs for this API expect."""
-
-
-class _StreamOptions(Struct):
-    include_usage: bool | None = None
-    include_obfuscation: bool | None = None
 
 
 class CompletionsBody(Sampled, kw_only=True):
@@ -42,7 +28,7 @@ class CompletionsBody(Sampled, kw_only=True):
     best_of: Annotated[int, Meta(ge=1, le=20)] | None = None
     logprobs: Annotated[int, Meta(ge=0, le=5)] | None = None
     echo: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
     response_format: dict[str, Any] | None = None  # vLLM's
     # Known, without effect here, so not worth a warning.
     user: str | None = None
@@ -52,19 +38,12 @@ _WORDS: dict[str, Any] = {"handoff": HandoffMode}
 _DECODER = BodyDecoder(CompletionsBody, _WORDS)
 
 
-class CompletionsCall(Call, frozen=True, kw_only=True):
-    """A parsed request. ``request`` is what its prompts have in common; `of` makes that of one."""
+class CompletionsCall(RawCall, frozen=True, kw_only=True):
+    """A parsed request: what to generate, and how to send it back."""
 
-    prompts: tuple[Prompt, ...]
     suffix: str | None
     echo: bool
     include_usage: bool
-
-    def of(self, raw: Raw) -> "CompletionsCall":
-        """The call that asks for the continuation of one prompt."""
-        text = raw if isinstance(raw, str) else " ".join(map(str, raw))
-        request = msgspec.structs.replace(self.request, raw=raw, messages=(Message("user", text),))
-        return msgspec.structs.replace(self, request=request)
 
 
 def parse_completions(body: bytes) -> CompletionsCall:

@@ -14,8 +14,6 @@ MAX_GRAMMAR = 32_768
 """Characters."""
 MAX_GROUPS = 32
 """Levels of groups in groups: the engine reads them by recursion."""
-MAX_REPEATED = 1_000
-"""What repetitions in a repeated group come to together. If all of it may be empty, that is seconds' work."""
 
 _TOKEN = re.compile(
     r"""
@@ -61,17 +59,15 @@ def _check_repetition(grammar: str, param: str) -> None:
             closed = within.pop()
             within[-1] = max(within[-1], closed)
         elif text.startswith("{"):
-            within[-1] = max(within[-1], _times(token, param) * closed)
-            if within[-1] > MAX_REPEATED:
-                raise RequestError(f"{param} repeats something more than {MAX_REPEATED:,} times", param=param)
+            within[-1] = max(within[-1], _times(token) * closed)
+            if within[-1] > MAX_REPETITION:
+                raise RequestError(
+                    f"{param} repeats something more than {MAX_REPETITION:,} times", param=param
+                )
             closed = 1
         else:
             closed = 1
 
 
-def _times(token: re.Match[str], param: str) -> int:
-    counts = [int(each[:9]) for each in (token["least"], token["last"]) if each]
-    times = max(counts, default=0)
-    if times > MAX_REPETITION:
-        raise RequestError(f"{param} repeats something more than {MAX_REPETITION:,} times", param=param)
-    return max(times, 1)
+def _times(token: re.Match[str]) -> int:
+    return max([1, *(int(each[:9]) for each in (token["least"], token["last"]) if each)])

@@ -7,20 +7,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from isthmus.errors import RequestError
-from isthmus.messages import HandoffMode, Message
-from isthmus.wire.call import Call
+from isthmus.messages import HandoffMode
 from isthmus.wire.decoding import BodyDecoder
 from isthmus.wire.forms import read_form
-from isthmus.wire.raw_request import (
-    MAX_PROMPTS,
-    Prompt,
-    Prompts,
-    Raw,
-    Sampled,
-    read_prompts,
-    read_sampled,
-)
-from isthmus.wire.sampling import Tokens, read_limit
+from isthmus.wire.raw_request import MAX_PROMPTS, Prompts, RawCall, read_prompts
+from isthmus.wire.sampling import Sampled, Tokens, read_limit, read_sampled
 
 MAX_EXTRA = 64
 """Pieces of other files beside a gap."""
@@ -70,23 +61,16 @@ _COMPLETION = BodyDecoder(CompletionBody, _WORDS)
 _INFILL = BodyDecoder(InfillBody, _WORDS)
 
 
-class LlamaCall(Call, frozen=True, kw_only=True):
-    """A parsed request. ``request`` is what its prompts have in common; `of` makes that of one.
+class LlamaCall(RawCall, frozen=True, kw_only=True):
+    """A parsed request: what to generate, and how to send it back.
 
     ``fields`` are what of an answer is wanted, by their paths; none: all of it.
     """
 
     several: bool
-    prompts: tuple[Prompt, ...] = ()
     return_tokens: bool = False
     probs: int = 0
     fields: tuple[str, ...] = ()
-
-    def of(self, raw: Raw) -> "LlamaCall":
-        """The call that asks for the continuation of one prompt."""
-        text = raw if isinstance(raw, str) else " ".join(map(str, raw))
-        request = msgspec.structs.replace(self.request, raw=raw, messages=(Message("user", text),))
-        return msgspec.structs.replace(self, request=request)
 
 
 class Gap(Struct, frozen=True):

@@ -1,24 +1,14 @@
-"""What requests have in common that the model reads as they stand, in OpenAI's words and in llama.cpp's."""
+"""Prompts that the model reads as they stand, as OpenAI's requests and llama.cpp's have them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias, TypeGuard, cast
+from typing import Annotated, Self, TypeAlias, TypeGuard, cast
 
-from msgspec import Meta, Struct
+import msgspec
+from msgspec import Meta
 
 from isthmus.errors import RequestError
-from isthmus.messages import GenerationRequest
-from isthmus.wire.call import Extension
-from isthmus.wire.forms import Form
-from isthmus.wire.sampling import (
-    Biases,
-    Penalty,
-    Predicted,
-    Seed,
-    Share,
-    Temperature,
-    read_biases,
-    read_stops,
-)
+from isthmus.messages import Message
+from isthmus.wire.call import Call
 
 MAX_PROMPTS = 64
 """One request may have so many prompts; each is a question of its own."""
@@ -32,65 +22,16 @@ Prompts: TypeAlias = str | list[str | TokenId | list[TokenId | str]]
 """What a parameter holds: one prompt, or a list of them. A list with tokens of its own is one."""
 
 
-class Sampled(Struct):
-    """How tokens are chosen and where an answer ends: OpenAI's parameters, and llama.cpp's beside."""
+class RawCall(Call, frozen=True, kw_only=True):
+    """A parsed request. ``request`` is what its prompts have in common; `of` makes that of one."""
 
-    temperature: Temperature | None = None
-    top_p: Share | None = None
-    stop: str | list[str] | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    logit_bias: Biases | None = None
-    seed: Seed | None = None
-    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
-    min_p: Share | None = None
-    typical_p: Share | None = None
-    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
-    repeat_last_n: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
-    n_predict: Predicted | None = None
-    json_schema: dict[str, Any] | None = None
-    grammar: str | None = None
-    ignore_eos: bool | None = None
-    stream: bool | None = None
-    isthmus: Extension | None = None
+    prompts: tuple[Prompt, ...] = ()
 
-
-def read_sampled(
-    asked: Sampled, *, max_tokens: int | None, form: Form, n: int = 1, top_logprobs: int | None = None
-) -> GenerationRequest:
-    """What is asked for of any prompt.
-
-    Args:
-        asked: The parameters.
-        max_tokens: The most tokens that an answer may have.
-        form: The answer's.
-        n: How many answers.
-        top_logprobs: As the request's.
-
-    Raises:
-        RequestError: A parameter that can't be worked with.
-    """
-    return GenerationRequest(
-        messages=(),
-        max_tokens=max_tokens,
-        temperature=asked.temperature,
-        top_p=asked.top_p,
-        seed=asked.seed,
-        stop=read_stops(asked.stop),
-        presence_penalty=asked.presence_penalty,
-        frequency_penalty=asked.frequency_penalty,
-        logit_bias=read_biases(asked.logit_bias),
-        n=n,
-        top_logprobs=top_logprobs,
-        response_format=form.response_format,
-        top_k=asked.top_k,
-        min_p=asked.min_p,
-        typical_p=asked.typical_p,
-        repeat_penalty=asked.repeat_penalty,
-        repeat_last_n=asked.repeat_last_n,
-        grammar=form.grammar,
-        ignore_eos=bool(asked.ignore_eos),
-    )
+    def of(self, raw: Raw) -> Self:
+        """The call that asks for the continuation of one prompt."""
+        text = raw if isinstance(raw, str) else " ".join(map(str, raw))
+        request = msgspec.structs.replace(self.request, raw=raw, messages=(Message("user", text),))
+        return msgspec.structs.replace(self, request=request)
 
 
 def is_raw(prompt: Prompt) -> TypeGuard[Raw]:

@@ -1,11 +1,14 @@
 """The parameters that say how tokens are chosen, as OpenAI's APIs share them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from isthmus.errors import RequestError
+from isthmus.messages import GenerationRequest
+from isthmus.wire.call import Extension
+from isthmus.wire.forms import Form
 
 MAX_STOPS = 16
 """OpenAI takes 4; other engines take more, and each costs little."""
@@ -26,6 +29,67 @@ Predicted: TypeAlias = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 _Bias: TypeAlias = Annotated[int, Meta(ge=-100, le=100)] | Annotated[float, Meta(ge=-100, le=100)] | bool
 Biases: TypeAlias = dict[str, _Bias] | list[tuple[int | str, _Bias]]
 """By tokens' numbers, as OpenAI has them, or in llama.cpp's pairs; false: never."""
+
+
+class Sampled(Struct):
+    """How tokens are chosen, and where and in which form an answer ends: OpenAI's, and llama.cpp's beside."""
+
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    stop: str | list[str] | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: Biases | None = None
+    seed: Seed | None = None
+    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    min_p: Share | None = None
+    typical_p: Share | None = None
+    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    repeat_last_n: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    n_predict: Predicted | None = None
+    json_schema: dict[str, Any] | None = None
+    grammar: str | None = None
+    ignore_eos: bool | None = None
+    stream: bool | None = None
+    isthmus: Extension | None = None
+
+
+def read_sampled(
+    asked: Sampled, *, max_tokens: int | None, form: Form, n: int = 1, top_logprobs: int | None = None
+) -> GenerationRequest:
+    """What is asked for, whatever the prompt; ``messages`` are yet to come.
+
+    Args:
+        asked: The parameters.
+        max_tokens: The most tokens that an answer may have.
+        form: The answer's.
+        n: How many answers.
+        top_logprobs: As the request's.
+
+    Raises:
+        RequestError: A parameter that can't be worked with.
+    """
+    return GenerationRequest(
+        messages=(),
+        max_tokens=max_tokens,
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        seed=asked.seed,
+        stop=read_stops(asked.stop),
+        presence_penalty=asked.presence_penalty,
+        frequency_penalty=asked.frequency_penalty,
+        logit_bias=read_biases(asked.logit_bias),
+        n=n,
+        top_logprobs=top_logprobs,
+        response_format=form.response_format,
+        top_k=asked.top_k,
+        min_p=asked.min_p,
+        typical_p=asked.typical_p,
+        repeat_penalty=asked.repeat_penalty,
+        repeat_last_n=asked.repeat_last_n,
+        grammar=form.grammar,
+        ignore_eos=bool(asked.ignore_eos),
+    )
 
 
 def read_stops(asked: str | Sequence[str] | None) -> tuple[str, ...]:
