@@ -79,7 +79,7 @@ def test_openais_client_finds_it_without_the_version(tiny_server):
 
 
 def test_a_whole_answer_says_what_made_it_and_how_fast(ask, did):
-    status, told = ask(CHAT, messages=HI, max_tokens=8)
+    status, told = ask(CHAT, messages=HI, max_tokens=8, temperature=0)
     assert (status, told["usage"]["completion_tokens"]) == (200, 8)
     assert told["choices"][0]["finish_reason"] == "length"
     assert told["system_fingerprint"].startswith("b")
@@ -92,8 +92,8 @@ def test_a_whole_answer_says_what_made_it_and_how_fast(ask, did):
 
 @pytest.mark.parametrize("include_usage", [True, False])
 def test_a_stream_has_one_beginning_and_one_end(ask, include_usage):
-    options = {"include_usage": include_usage}
-    _, chunks = ask(CHAT, messages=HI, max_tokens=8, stream=True, stream_options=options)
+    body = {"max_tokens": 8, "temperature": 0, "stream_options": {"include_usage": include_usage}}
+    _, chunks = ask(CHAT, messages=HI, stream=True, **body)
     first, *rest = chunks
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": None}
     assert "timings" not in first
