@@ -14,10 +14,10 @@ export QUESTION := $(value Q)
 unexport Q
 
 .DEFAULT_GOAL := help
-.PHONY: help ask test test-all check conformance bench docs
+.PHONY: help ask test test-all check conformance bench bench-handoff docs
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 ask: $(VENV)/installed ## Ask a question: make ask Q="What is the capital of France?"
 	@$(BIN)/isthmus ask -- "$$QUESTION"
@@ -41,6 +41,9 @@ conformance: $(CLIENTS)/installed ## Run other people's clients and tests agains
 
 bench: $(VENV)/installed-dev ## Measure, into benchmarks/results
 	@$(BIN)/python -m benchmarks
+
+bench-handoff: $(VENV)/installed-dev ## Measure whom the estimator would ask: make bench-handoff DATA=FOLDER
+	@$(BIN)/python -m benchmarks.estimator --data "$(DATA)"
 
 docs: $(VENV)/installed-dev ## Write docs/reference from the code
 	@$(BIN)/python docs/generate.py

@@ -8,7 +8,20 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import gateway, handoff, report, several, speed, startup, throughput
+from benchmarks import (
+    agents,
+    faults,
+    gateway,
+    handoff,
+    live,
+    redaction,
+    redaction_answers,
+    report,
+    several,
+    speed,
+    startup,
+    throughput,
+)
 from benchmarks.contestants import (
     ISTHMUS,
     LLAMA_CPP_PYTHON,
@@ -76,6 +89,37 @@ def run_handoff(given):
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as away:
         homes = home_with(home, home_model), home_with(away, away_model)
         handoff.measure(given.data, *homes, home_model, away_model)
+
+
+def run_agents(given):
+    models = have(STARTER), have(LARGER)
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as away:
+        homes = home_with(home, models[0]), home_with(away, models[1])
+        agents.measure(homes, models, given.into or RESULTS)
+
+
+def run_live(given):
+    models = have(STARTER), have(LARGER)
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as away:
+        homes = home_with(home, models[0]), home_with(away, models[1])
+        into, rows = given.into or RESULTS, live.ROWS[: given.count]
+        live.measure(given.data, homes, models, rows=rows, into=into, resume=given.resume)
+
+
+def run_faults(given):
+    tiny = have(TINY)
+    with tempfile.TemporaryDirectory() as home:
+        faults.measure(tiny, home_with(home, tiny), given.faults, given.into or RESULTS, given.seed)
+
+
+def run_redaction(given):
+    redaction.measure(
+        given.texts, given.seed, given.recognisers, given.answers, given.format_answers, given.into or RESULTS
+    )
+
+
+def run_redaction_answers(given):
+    redaction_answers.ask(given.base_url, given.model, given.answers, given.count, given.seed, given.formats)
 
 
 def run_speed(given):
@@ -150,11 +194,40 @@ def parsed(words):
     alone.add_argument("--seconds", type=int, default=5, help="how long each cell is asked, in each round")
     handed = command("handoff", run_handoff, "easy facts stay home, hard sums are handed over")
     handed.add_argument("--data", type=Path, required=True, help="GSM8K's train.jsonl")
+    crossing = command("agents", run_agents, "an agent that crosses over and comes back (minutes)")
+    crossing.add_argument("--into", type=Path, help="where the result goes")
+    lived = command("live", run_live, "the hand-off over HTTP: quality, share, cost and wait (80 minutes)")
+    lived.add_argument("--data", type=Path, required=True, help="GSM8K's train.jsonl")
+    lived.add_argument("--into", type=Path, help="where results go")
+    lived.add_argument("--count", type=int, help="how many questions; by default all hundred")
+    lived.add_argument("--resume", action="store_true", help="go on with the rows that are there")
+    broken = command("faults", run_faults, "injected faults of providers and workers, under load")
+    broken.add_argument("--faults", type=int, default=1000)
+    broken.add_argument("--seed", type=int, default=1)
+    broken.add_argument("--into", type=Path, help="where results go")
+    _redaction_options(command)
     _speed_options(command("speed", run_speed, "Isthmus against other servers of the same models"))
     many = command("several", run_several, "three models in turn under 1.4 GB, eight clients")
     many.add_argument("--minutes", type=float, default=5)
     _common_options(many)
     return parser.parse_args(words)
+
+
+def _redaction_options(command):
+    hidden = command("redaction", run_redaction, "what redaction finds, what comes back, how long it takes")
+    hidden.add_argument("--texts", type=int, default=5000)
+    hidden.add_argument("--seed", type=int, default=1)
+    hidden.add_argument("--recognisers", nargs="+", default=["builtin", "rampart"])
+    hidden.add_argument("--answers", type=Path, help="rows that `redaction-answers` wrote")
+    hidden.add_argument("--format-answers", type=Path, help="the same, of several formats")
+    hidden.add_argument("--into", type=Path, help="where the result goes")
+    asked = command("redaction-answers", run_redaction_answers, "ask a model three hundred redacted prompts")
+    asked.add_argument("--base-url", required=True, help="of a hosted model's API")
+    asked.add_argument("--model", default=LARGER)
+    asked.add_argument("--answers", type=Path, required=True, help="where rows go")
+    asked.add_argument("--count", type=int, default=300)
+    asked.add_argument("--seed", default="report")
+    asked.add_argument("--formats", nargs="+", choices=redaction_answers.FORMATS, default=["<>"])
 
 
 def _speed_options(added):

@@ -149,8 +149,8 @@ def _tables(path: str, kind: type[Struct]) -> Iterator[tuple[str, type[Struct], 
         name = f"{path}.{field.name}".lstrip(".")
         if isinstance(field.type, type) and issubclass(field.type, Struct):
             below.append((name, field.type))
-        elif get_origin(field.type) is dict:
-            below.append((f"{name}.NAME", get_args(field.type)[1]))
+        elif get_origin(field.type) is dict and isinstance(each := get_args(field.type)[1], type(Struct)):
+            below.append((f"{name}.NAME", each))
         else:
             plain.append(field)
     yield path, kind, plain
@@ -159,8 +159,10 @@ def _tables(path: str, kind: type[Struct]) -> Iterator[tuple[str, type[Struct], 
 
 
 def _setting(path: str, field: FieldInfo, meaning: str) -> tuple[str, ...]:
-    default = "" if field.required else _literal(field.default)
-    variable = "" if path.startswith("providers") else f"`{variable_for(f'{path}.{field.name}'.lstrip('.'))}`"
+    made = field.default_factory is not msgspec.NODEFAULT
+    default = "" if field.required else _literal(field.default_factory() if made else field.default)
+    several = path.startswith("providers") or get_origin(field.type) is dict
+    variable = "" if several else f"`{variable_for(f'{path}.{field.name}'.lstrip('.'))}`"
     return f"`{field.name}`", _type(field.type), default, variable, meaning
 
 
@@ -181,6 +183,8 @@ def _type(hint: Any) -> str:
             return " or ".join(f"`{value}`" for value in (first, *rest))
         case types.UnionType | typing.Union:
             return " or ".join(_type(each) for each in (first, *rest) if each is not type(None))
+        case builtins.dict:
+            return f"table of {_type(rest[0])}"
         case builtins.tuple:
             return f"list of {_type(first)}"
         case _:

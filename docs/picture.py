@@ -1,8 +1,8 @@
-"""Draws docs/images/ask.svg, the README's picture, from a real session: `python docs/picture.py --home HOME`.
+"""Draws docs/images/demo.svg and ask.svg from real sessions: `python docs/picture.py --home HOME`.
 
 HOME is a home of Isthmus that holds both models (`isthmus pull` fetches them). The smaller answers at home;
-a second Isthmus on loopback, with the larger, is the hosted side. The commands run under a pseudo-terminal,
-where consent is typed, and the picture is what its screen shows at the end.
+a second Isthmus on loopback, with the larger, is the hosted side: the demo starts its own. The commands run
+under a pseudo-terminal, where consent is typed, and a picture is what its screen shows at the end.
 """
 
 import argparse
@@ -31,15 +31,16 @@ from rich.text import Text
 from isthmus.naming import parse_model
 from isthmus.store import Store
 
-PICTURE = Path(__file__).parent / "images" / "ask.svg"
-ROWS, COLUMNS = 40, 124
+IMAGES = Path(__file__).parent / "images"
+ROWS = 60
+COLUMNS = {"demo": 106, "ask": 124}
 HOME_MODEL, HOSTED_MODEL = "qwen2.5-coder:0.5b", "qwen2.5-coder:1.5b"
 COMMANDS = (
     ("ask", "What is the capital of France?"),
     ("ask", "A baker has 4 trays of 18 rolls and sells 50. How many are left? Explain in a line."),
     ("handoff", "ledger"),
 )
-ASKS, CONSENT = b"[y/N]", b"y\r"
+ASKS, CONSENT = b"Send it? [y/N", b"y\r"
 SETTINGS = """\
 model = "{home_model}"
 max_tokens = 120
@@ -58,11 +59,32 @@ output_usd_per_mtok = 0.60
 
 
 def main() -> None:
-    """Hold the session and draw it."""
-    parser = argparse.ArgumentParser(description="Draw the README's picture from a real session.")
+    """Hold the sessions and draw them."""
+    sessions = {"demo": _demo, "ask": _asking}
+    parser = argparse.ArgumentParser(description="Draw the README's pictures from real sessions.")
     parser.add_argument("--home", type=Path, required=True, help=f"holds {HOME_MODEL} and {HOSTED_MODEL}")
-    models = Store(parser.parse_args().home)
-    screen = Screen(COLUMNS)
+    parser.add_argument("--only", choices=sessions, help="draw this one")
+    arguments = parser.parse_args()
+    IMAGES.mkdir(exist_ok=True)
+    for name in [arguments.only] if arguments.only else sessions:
+        screen = Screen(COLUMNS[name])
+        sessions[name](screen, Store(arguments.home))
+        (IMAGES / f"{name}.svg").write_text(draw(screen.ansi(), screen.columns), encoding="utf-8")
+
+
+# ---------------------------------------------------------------- the sessions
+
+
+def _demo(screen: "Screen", models: Store) -> None:
+    """`isthmus demo`, which brings its own hosted side."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name, "home")
+        variables = _settle(home, models, HOME_MODEL, HOSTED_MODEL)
+        screen.feed(_command_line(("demo",)) + _session(("demo",), home, variables, screen.columns))
+
+
+def _asking(screen: "Screen", models: Store) -> None:
+    """Two questions and the ledger."""
     with tempfile.TemporaryDirectory() as name:
         home, away = Path(name, "home"), Path(name, "away")
         variables = _settle(home, models, HOME_MODEL)
@@ -71,17 +93,13 @@ def main() -> None:
                 SETTINGS.format(home_model=HOME_MODEL, base_url=base_url, hosted_model=HOSTED_MODEL)
             )
             for words in COMMANDS:
-                screen.feed(_command_line(words) + _session(words, home, variables))
-    PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_text(draw(screen.ansi()), encoding="utf-8")
+                screen.feed(_command_line(words) + _session(words, home, variables, screen.columns))
 
 
-# ---------------------------------------------------------------- the session
-
-
-def _settle(home: Path, models: Store, name: str) -> dict[str, str]:
-    """Make a home with one model and an empty ledger; the environment for commands there."""
-    Store(home).add_file(models.require(parse_model(name)).path, name)
+def _settle(home: Path, models: Store, *names: str) -> dict[str, str]:
+    """Make a home with some models and an empty ledger; the environment for commands there."""
+    for name in names:
+        Store(home).add_file(models.require(parse_model(name)).path, name)
     kept = {variable: os.environ[variable] for variable in ("PATH", "LANG", "TZ") if variable in os.environ}
     return kept | {
         "HOME": str(home),  # no settings but those of the working folder
@@ -118,10 +136,10 @@ def _command_line(words: tuple[str, ...]) -> str:
     return f"\r\n\x1b[1;32m$\x1b[0m \x1b[1misthmus {typed}\x1b[0m\r\n"
 
 
-def _session(words: tuple[str, ...], folder: Path, variables: Mapping[str, str]) -> str:
+def _session(words: tuple[str, ...], folder: Path, variables: Mapping[str, str], columns: int) -> str:
     """Run a command in a terminal and consent if it asks; all that the terminal got."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", ROWS, COLUMNS, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", ROWS, columns, 0, 0))
     command = [sys.executable, "-m", "isthmus", *words]
     with subprocess.Popen(
         command, cwd=folder, env=variables, stdin=theirs, stdout=theirs, stderr=theirs
@@ -160,7 +178,7 @@ class Screen:
     _TOKEN = re.compile(r"\x1b\[([\d;?]*)([A-Za-z])|(.)", re.DOTALL)
 
     def __init__(self, columns: int) -> None:
-        self._columns = columns
+        self.columns = columns
         self._rows: list[list[tuple[str, str]]] = [[]]
         self._row = self._column = 0
         self._style = ""
@@ -206,7 +224,7 @@ class Screen:
                 pass
 
     def _put(self, character: str) -> None:
-        if self._column == self._columns:
+        if self._column == self.columns:
             self._column = 0
             self._go_down()
         row = self._rows[self._row]
@@ -258,10 +276,10 @@ FORMAT = """\
 """Rich's own, without the font that it would fetch from elsewhere."""
 
 
-def draw(ansi: str) -> str:
+def draw(ansi: str, columns: int) -> str:
     """Lines with ANSI styles as an SVG of a terminal's window."""
     console = Console(
-        file=StringIO(), record=True, width=COLUMNS + 2, force_terminal=True, color_system="truecolor"
+        file=StringIO(), record=True, width=columns + 2, force_terminal=True, color_system="truecolor"
     )
     console.print(Padding(Text.from_ansi(ansi, no_wrap=True), (0, 1, 1, 1)))
     return console.export_svg(

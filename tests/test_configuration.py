@@ -9,9 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus import configuration
-from isthmus.configuration import HARD_SWITCHES, Configuration, Source, leaves, variable_for
+from isthmus.configuration import (
+    HARD_SWITCHES,
+    HOME_ONLY_LISTS,
+    Configuration,
+    Source,
+    first_secret,
+    leaves,
+    variable_for,
+)
 from isthmus.errors import SettingsError
-from isthmus.settings import ProviderSettings, Settings
+from isthmus.settings import HandoffSettings, ProviderSettings, Settings
 
 USER, WORK = Path("user.toml"), Path("isthmus.toml")
 PROVIDER = '[providers.big]\nbase_url = "https://big.example/v1"\n'
@@ -145,6 +153,37 @@ def test_however_it_is_spelt(spelling, loosening):
     found = load(f"offline = {spelling}", environ={"ISTHMUS_OFFLINE": loosening}, offline=False)
     assert found.settings.offline is True
     assert str(found.sources["offline"]) == "isthmus.toml:1"
+
+
+# ---------------------------------------------------------------- what stays home
+
+
+@pytest.mark.parametrize("name", HOME_ONLY_LISTS)
+def test_what_stays_home_is_what_any_layer_says(name):
+    said = f'{name} = ["mine", "ours"]\n'
+    found = load(user=said, text=f'{name} = ["theirs"]\n', environ={variable_for(name): "a,b"})
+    assert dict(leaves(found.settings))[name] == ("mine", "ours", "theirs", "a", "b")
+    assert dict(leaves(load(user=said, text=f"{name} = []\n").settings))[name] == ("mine", "ours")
+
+
+@pytest.mark.parametrize("name", HOME_ONLY_LISTS)
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_mark_on_nothing_is_refused(name, nothing):
+    with pytest.raises(SettingsError) as refused:
+        load(f'{name} = ["{nothing}"]')
+    assert refused.value.message == f"isthmus.toml:1: {name}: {nothing!r} names nothing"
+    assert refused.value.hint == "handoff.local_only = true keeps everything home"
+
+
+@pytest.mark.parametrize("path", ["**", "*", "/", "./*"])
+def test_a_path_that_is_every_path_is_refused(path):
+    with pytest.raises(SettingsError, match="names nothing"):
+        load(f'handoff.home_only.paths = ["{path}"]')
+
+
+def test_a_pattern_that_is_none_is_refused():
+    with pytest.raises(SettingsError, match=r"'\(' is not a regular expression: missing \)"):
+        load('handoff.home_only.patterns = ["("]')
 
 
 # ---------------------------------------------------------------- lines
@@ -306,7 +345,7 @@ def test_a_flag_that_is_not_a_setting_is_refused():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[handoff]\nmode = 'atuo'", "2: handoff.mode: 'atuo' is not one of off, ask, auto, always"),
+        ("[handoff]\nmode = 'atuo'", "2: handoff.mode: 'atuo' is not one of off, shadow, ask, auto, always"),
         ("effort = 'max'", "1: effort: 'max' is not one of none, minimal, low, medium, high, xhigh"),
         ("show_reasoning = 5", "1: show_reasoning: 5 is not one of dim, hide"),
         ("offline = 'yes'", "1: offline: 'yes' is not one of true, false"),
@@ -380,7 +419,7 @@ def test_a_variable_is_read_as_its_setting_is(name, text, value):
         ("temperature", "", "expected `float`, got `str`"),
         ("server.port", "4.5", "expected `int`, got `str`"),
         ("offline", "yes", "'yes' is not one of true, false"),
-        ("handoff.mode", "", "'' is not one of off, ask, auto, always"),
+        ("handoff.mode", "", "'' is not one of off, shadow, ask, auto, always"),
     ],
 )
 def test_a_variable_that_does_not_fit_is_told_by_its_name(name, text, message):
@@ -422,23 +461,41 @@ def test_an_address_must_be_one(address):
     assert message == f"isthmus.toml:1: providers.big.base_url {address!r} is not an http or https address"
 
 
+def test_a_vendor_needs_no_address():
+    settings = load("handoff.provider = 'anthropic'\nproviders.anthropic.model = 'm'").settings
+    assert settings.providers["anthropic"].base_url == ""
+    assert settings.handoff.order == ("anthropic",)
+
+
+def test_several_providers_take_the_place_of_one():
+    assert HandoffSettings(provider="a", providers=("b", "c")).order == ("b", "c")
+    assert HandoffSettings().order == ()
+
+
+def test_the_first_variable_that_holds_something_is_the_key():
+    environ = {"A_KEY": " ", "B_KEY": "sk-b ", "C_KEY": "sk-c"}
+    name, secret = first_secret(["A_KEY", "B_KEY", "C_KEY"], environ)
+    assert (name, secret.reveal()) == ("B_KEY", "sk-b")
+    assert first_secret(["A_KEY"], environ) is None
+
+
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
         (
-            "[providers.big]",
-            "providers.big has no base_url",
-            'add base_url = "https://..." to [providers.big]',
-        ),
-        (
-            "[providers.big]\nmodel = 'm'",
-            "providers.big has no base_url",
-            'add base_url = "https://..." to [providers.big]',
+            "providers.own.local = true",
+            "providers.own is declared local and has no base_url",
+            'add base_url = "http://127.0.0.1:..." to [providers.own]',
         ),
         (
             "handoff.provider = 'big'",
             "isthmus.toml:1: there is no provider named 'big'",
-            "add [providers.big] with base_url and model",
+            "isthmus handoff setup --provider big, or add [providers.big]",
+        ),
+        (
+            "handoff.providers = ['anthropic', 'big']\nproviders.anthropic.model = 'm'",
+            "isthmus.toml:1: there is no provider named 'big'",
+            "isthmus handoff setup --provider big, or add [providers.big]",
         ),
         (
             "handoff.provider = 'own'\nproviders.own = { base_url = 'http://127.0.0.1/v1', local = true }",
@@ -665,3 +722,9 @@ def test_an_origin_is_a_scheme_and_a_host(origin):
 )
 def test_traces_go_where_opentelemetrys_own_variables_say(environ, endpoint):
     assert load(environ=environ).settings.server.traces_endpoint == endpoint
+
+
+def test_names_with_a_value_each_are_settings_too():
+    settings = load("handoff.redaction.patterns = {PROJECT = 'PRJ-[0-9]+', GUEST = 'guest'}").settings
+    assert settings.handoff.redaction.patterns == {"PROJECT": "PRJ-[0-9]+", "GUEST": "guest"}
+    assert ("handoff.redaction.patterns.GUEST", "guest") in list(leaves(settings))

@@ -120,9 +120,11 @@ def test_the_events_are_a_closed_set():
 def test_the_reasons_are_a_closed_set():
     assert get_args(Reason) == (
         "mode_off",
+        "mode_shadow",
         "mode_always",
         "local_only",
         "offline",
+        "home_only",
         "asked_local",
         "raw_prompt",
         "grammar",
@@ -133,9 +135,11 @@ def test_the_reasons_are_a_closed_set():
         "looks_hard",
         "answer_confident",
         "answer_doubtful",
+        "delegated",
         "consent_required",
         "consent_given",
         "consent_declined",
+        "redaction_failed",
         "budget_exceeded",
         "price_unknown",
         "provider_failed",
@@ -145,8 +149,8 @@ def test_the_reasons_are_a_closed_set():
 
 def test_the_other_closed_sets():
     assert get_args(Target) == ("local", "hosted", "refuse")
-    assert get_args(Stage) == ("rules", "estimate", "watch", "check", "failure")
-    assert get_args(HandoffMode) == ("off", "ask", "auto", "always")
+    assert get_args(Stage) == ("rules", "estimate", "watch", "check", "delegate", "failure")
+    assert get_args(HandoffMode) == ("off", "shadow", "ask", "auto", "always")
     assert get_args(Effort) == ("none", "minimal", "low", "medium", "high", "xhigh")
     assert get_args(Role) == ("system", "developer", "user", "assistant", "tool")
     assert get_args(FinishReason) == ("stop", "length", "tool_calls", "content_filter")

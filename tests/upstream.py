@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum
-from http import HTTPStatus
+from http.client import responses
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, Self
 
@@ -222,7 +222,7 @@ def piece(content: bytes) -> bytes:
 
 def _head(code: int, fields: dict[str, str]) -> bytes:
     lines = [
-        f"HTTP/1.1 {code} {HTTPStatus(code).phrase}",
+        f"HTTP/1.1 {code} {responses.get(code, 'Its Own')}",
         *(f"{name}: {text}" for name, text in fields.items()),
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"

@@ -3,7 +3,8 @@
 Order, later over earlier: built-in values; ``isthmus.toml`` in the user's configuration folder;
 ``isthmus.toml`` in the working folder; ``HF_ENDPOINT``, which all of Hugging Face's tools heed, and
 OpenTelemetry's variables for where traces go; ``ISTHMUS_*`` variables; flags. The two hard switches
-(``offline``, ``handoff.local_only``) only tighten: once true in any layer they stay true.
+(``offline``, ``handoff.local_only``) only tighten: once true in any layer they stay true. So do the lists of
+what stays home: those of all layers count together.
 See docs/decisions/0002-settings-are-layered.md.
 """
 
@@ -23,6 +24,7 @@ from msgspec import Struct
 from isthmus.errors import SettingsError
 from isthmus.naming import closest
 from isthmus.settings import (
+    HomeOnlySettings,
     ProviderSettings,
     Secret,
     ServerSettings,
@@ -38,6 +40,7 @@ OTEL_DISABLED, OTEL_ENDPOINT = "OTEL_SDK_DISABLED", "OTEL_EXPORTER_OTLP_ENDPOINT
 OTEL_TRACES, OTEL_TRACES_ENDPOINT = "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 _OTEL_VARIABLES = (OTEL_DISABLED, OTEL_ENDPOINT, OTEL_TRACES, OTEL_TRACES_ENDPOINT)
 HARD_SWITCHES = ("offline", "handoff.local_only")
+HOME_ONLY_LISTS = tuple(f"handoff.home_only.{name}" for name in ("paths", "tools", "words", "patterns"))
 
 Path_ = tuple[str, ...]
 
@@ -107,18 +110,13 @@ def load(
             checked = _checked(name, value, source)
             if name in HARD_SWITCHES and _lookup(merged, name) is True:
                 continue
+            if name in HOME_ONLY_LISTS:
+                checked = (*(_lookup(merged, name) or ()), *checked)
             _assign(merged, name, checked)
             sources[name] = source
     merged["home"] = _absolute(
         merged.get("home") or platformdirs.user_data_dir("isthmus", appauthor=False), sources
     )
-    for name, provider in merged.get("providers", {}).items():
-        if "base_url" not in provider:
-            raise SettingsError(
-                f"providers.{name} has no base_url",
-                hint=f'add base_url = "https://..." to [providers.{name}]',
-            )
-
     settings = msgspec.convert(merged, Settings)
     _check(settings, sources)
     return Configuration(
@@ -140,6 +138,17 @@ def variables_set(names: Iterable[str], environ: Mapping[str, str] | None = None
     """Which of these environment variables hold something. What they hold is not told."""
     environ = os.environ if environ is None else environ
     return [name for name in names if environ.get(name, "").strip()]
+
+
+def first_secret(names: Iterable[str], environ: Mapping[str, str] | None = None) -> tuple[str, Secret] | None:
+    """The first of these environment variables that holds something, and what that is.
+
+    Raises:
+        SettingsError: It can't be a key.
+    """
+    environ = os.environ if environ is None else environ
+    found = ((name, secret) for name in names if (secret := _secret(name, environ)))
+    return next(found, None)
 
 
 def ollama_models(environ: Mapping[str, str] | None = None) -> Path | None:
@@ -308,25 +317,56 @@ def _secret(variable: str, environ: Mapping[str, str]) -> Secret | None:
 
 
 def _check(settings: Settings, sources: dict[str, Source]) -> None:
-    handoff = settings.handoff
-    if handoff.provider and handoff.provider not in settings.providers:
-        raise SettingsError(
-            f"{sources['handoff.provider']}: there is no provider named {handoff.provider!r}",
-            hint=f"add [providers.{handoff.provider}] with base_url and model",
-        )
-    if handoff.provider and settings.providers[handoff.provider].local:
-        raise SettingsError(
-            f"{sources['handoff.provider']}: provider {handoff.provider!r} is declared local, "
-            "so nothing can be handed off to it",
-            hint=f'model = "{handoff.provider}" makes it the local model',
-        )
+    for each in dict.fromkeys((*settings.handoff.order, *filter(None, [settings.handoff.provider]))):
+        _check_order(each, settings, sources)
     for name, value in leaves(settings):
         if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):
             raise SettingsError(f"{sources[name]}: {name} is an amount of dollars, so it can't be {value}")
     _check_server(settings.server, sources)
+    _check_home_only(settings.handoff.home_only, sources)
     for name, provider in settings.providers.items():
-        where = f"{sources[f'providers.{name}.base_url']}: providers.{name}"
-        _check_provider(where, provider, settings.local_hosts)
+        if source := sources.get(f"providers.{name}.base_url"):
+            _check_provider(f"{source}: providers.{name}", provider, settings.local_hosts)
+        elif provider.local:
+            raise SettingsError(
+                f"providers.{name} is declared local and has no base_url",
+                hint=f'add base_url = "http://127.0.0.1:..." to [providers.{name}]',
+            )
+
+
+def _check_order(name: str, settings: Settings, sources: dict[str, Source]) -> None:
+    """A provider that questions are to be handed to must be there, and not be declared local."""
+    several = name in settings.handoff.providers
+    source = sources["handoff.providers" if several else "handoff.provider"]
+    if name not in settings.providers:
+        raise SettingsError(
+            f"{source}: there is no provider named {name!r}",
+            hint=f"isthmus handoff setup --provider {name}, or add [providers.{name}]",
+        )
+    if settings.providers[name].local:
+        raise SettingsError(
+            f"{source}: provider {name!r} is declared local, so nothing can be handed off to it",
+            hint=f'model = "{name}" makes it the local model',
+        )
+
+
+def _check_home_only(marked: HomeOnlySettings, sources: dict[str, Source]) -> None:
+    for name in HOME_ONLY_LISTS:
+        nothing = " */\\." if name == "handoff.home_only.paths" else " "
+        for each in getattr(marked, name.rpartition(".")[2]):
+            if not each.strip(nothing):
+                raise SettingsError(
+                    f"{sources[name]}: {name}: {each!r} names nothing",
+                    hint="handoff.local_only = true keeps everything home",
+                )
+    for each in marked.patterns:
+        try:
+            re.compile(each)
+        except re.error as error:
+            raise SettingsError(
+                f"{sources['handoff.home_only.patterns']}: handoff.home_only.patterns: {each!r} is not a "
+                f"regular expression: {_lower(str(error))}"
+            ) from error
 
 
 def _check_server(server: ServerSettings, sources: dict[str, Source]) -> None:
@@ -388,9 +428,12 @@ def _leaves(node: Struct, above: Path_) -> Iterator[tuple[str, Any]]:
         value = getattr(node, name)
         if isinstance(value, Struct):
             yield from _leaves(value, (*above, name))
-        elif name == "providers":
-            for key, provider in value.items():
-                yield from _leaves(provider, (*above, name, key))
+        elif isinstance(value, dict):  # [providers.NAME], or names with a value each
+            for key, each in cast("dict[str, Any]", value).items():
+                if isinstance(each, Struct):
+                    yield from _leaves(each, (*above, name, key))
+                else:
+                    yield ".".join((*above, name, key)), each
         else:
             yield ".".join((*above, name)), value
 

@@ -27,15 +27,19 @@
     │       └── Overloaded         the server has too many connections, or is about to stop
     ├── ServerError                the server can't start
     ├── LedgerError                the database
+    │   └── ChainBroken            somebody changed, removed or added something behind its back
     ├── HandoffRefused             a rule says no
     │   ├── BudgetExceeded
-    │   └── PriceUnknown
+    │   ├── PriceUnknown
+    │   ├── RedactionFailed        what would leave can't be made safe to
+    │   └── AlreadyDecided         somebody has approved or declined it, or it waited too long
     ├── ProviderError              the hosted side
     │   ├── ProviderUnreachable
     │   ├── ProviderFailed         overloaded, or an error of its own
     │   ├── ProviderTimeout
     │   ├── ProviderRejected       it said no: wrong key, unknown model, bad request
-    │   └── ProviderCut            its stream ended before its answer did
+    │   ├── ProviderCut            its stream ended before its answer did
+    │   └── ProviderGarbled        it answered, and not in its API's language
     └── Interrupted                Ctrl-C
 
 Each class carries a stable ``code`` (for programs), an ``http_status``, an ``exit_code`` and, where there
@@ -267,6 +271,13 @@ class LedgerError(IsthmusError):
     exit_code = 12
 
 
+class ChainBroken(LedgerError):
+    """The ledger isn't what was written: rows were changed, removed, moved or slipped in."""
+
+    code = "chain_broken"
+    exit_code = 13
+
+
 class HandoffRefused(IsthmusError):
     """A rule of the person's keeps the question home, and home can't answer it."""
 
@@ -288,24 +299,59 @@ class PriceUnknown(HandoffRefused):
     code = "price_unknown"
 
 
+class RedactionFailed(HandoffRefused):
+    """What would leave can't be redacted as the person wants it, so it doesn't leave."""
+
+    code = "redaction_failed"
+
+
+class AlreadyDecided(HandoffRefused):
+    """The hand-over was approved or declined before, waited too long, or isn't what was agreed to."""
+
+    code = "already_decided"
+    http_status = 409
+
+
 class ProviderError(IsthmusError):
-    """The hosted side failed."""
+    """The hosted side failed.
+
+    Attributes:
+        billed: Whether it may have worked, and billed, all the same.
+        retry_after_s: When to ask again, where it said so.
+        status: Of its HTTP response, where there was one.
+    """
 
     code = "provider_error"
     http_status = 502
     exit_code = 7
+    billed: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        status: int | None = None,
+        hint: str | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, param=param)
+        self.retry_after_s = retry_after_s
+        self.status = status
 
 
 class ProviderUnreachable(ProviderError):
     """No connection: nothing left this machine."""
 
     code = "provider_unreachable"
+    billed = False
 
 
 class ProviderFailed(ProviderError):
     """It is overloaded, or failed by itself: trying again may help."""
 
     code = "provider_failed"
+    billed = False
 
 
 class ProviderTimeout(ProviderError):
@@ -319,12 +365,19 @@ class ProviderRejected(ProviderError):
     """The provider said no: wrong key, unknown model, a request that it doesn't accept."""
 
     code = "provider_rejected"
+    billed = False
 
 
 class ProviderCut(ProviderError):
     """The provider's stream ended before its answer did."""
 
     code = "provider_cut"
+
+
+class ProviderGarbled(ProviderError):
+    """The provider answered with something that isn't its API's language: a web page, half a JSON."""
+
+    code = "provider_garbled"
 
 
 class Interrupted(IsthmusError):

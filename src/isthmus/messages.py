@@ -40,7 +40,7 @@ class ToolCall(Struct, frozen=True):
 
 
 class Message(Struct, frozen=True, omit_defaults=True):
-    """One turn of a conversation."""
+    """One turn of a conversation; one that is ``home_only`` keeps its whole conversation on this machine."""
 
     role: Role
     content: str | tuple[Part, ...] = ""
@@ -48,6 +48,7 @@ class Message(Struct, frozen=True, omit_defaults=True):
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
+    home_only: bool = False
 
     @property
     def text(self) -> str:
@@ -89,7 +90,7 @@ class GenerationRequest(Struct, frozen=True):
     ``repeat_last_n`` is how many tokens ``repeat_penalty`` looks back on; 0: none, -1: the whole context.
     ``grammar`` is the answer's, in llama.cpp's GBNF, which only the model at home keeps to. ``ignore_eos``
     has the answer go on where the model would end it. ``template`` is what the model's chat template is told
-    beside the conversation.
+    beside the conversation. ``home_only`` marks all of it: nothing of it leaves this machine.
     """
 
     messages: tuple[Message, ...]
@@ -119,6 +120,7 @@ class GenerationRequest(Struct, frozen=True):
     grammar: str | None = None
     ignore_eos: bool = False
     template: dict[str, Any] | None = None
+    home_only: bool = False
 
 
 class ModelInfo(Struct, frozen=True):
@@ -161,13 +163,15 @@ class Embeddings(Struct, frozen=True):
 # ---------------------------------------------------------------- who answers, and why
 
 Target: TypeAlias = Literal["local", "hosted", "refuse"]
-HandoffMode: TypeAlias = Literal["off", "ask", "auto", "always"]
-Stage: TypeAlias = Literal["rules", "estimate", "watch", "check", "failure"]
+HandoffMode: TypeAlias = Literal["off", "shadow", "ask", "auto", "always"]
+Stage: TypeAlias = Literal["rules", "estimate", "watch", "check", "delegate", "failure"]
 Reason: TypeAlias = Literal[
     "mode_off",  # hand-off is off, as by default
+    "mode_shadow",  # what would have been sent is recorded, and nothing is sent
     "mode_always",  # the person wants the hosted model
     "local_only",  # the hard switch
     "offline",  # the network is off limits
+    "home_only",  # it holds something that is marked to stay home
     "asked_local",  # this request asks for the local model
     "raw_prompt",  # a prompt without a conversation: only the model at home reads those
     "grammar",  # the answer has a grammar of its own: only the model at home keeps to those
@@ -178,9 +182,11 @@ Reason: TypeAlias = Literal[
     "looks_hard",  # the question's text says that it won't
     "answer_confident",  # the local answer's own tokens say so
     "answer_doubtful",  # the local answer's own tokens say that it may be wrong
+    "delegated",  # the local model asked the hosted one a question of its own
     "consent_required",  # would be handed over if the person agreed
     "consent_given",
     "consent_declined",
+    "redaction_failed",  # what would have left could not be made safe to
     "budget_exceeded",
     "price_unknown",
     "provider_failed",  # handed over, came back
@@ -189,9 +195,15 @@ Reason: TypeAlias = Literal[
 
 
 class Evidence(Struct, frozen=True):
-    """The numbers behind a decision: P(the local answer is wrong), its threshold, and what moved it most."""
+    """The numbers behind a decision.
+
+    ``score`` is what was compared with ``threshold``: higher where the local answer is likelier wrong and the
+    hosted one likelier right. ``features`` moved it most, in logits.
+    """
 
     p_local_wrong: float | None = None
+    p_hosted_right: float | None = None
+    score: float | None = None
     threshold: float | None = None
     features: dict[str, float] = {}
     detail: str | None = None
@@ -286,13 +298,15 @@ class Progress(Struct, frozen=True, tag="progress"):
 class Route(Struct, frozen=True, tag="route"):
     """Who answers. It precedes the first visible token; a later one supersedes it.
 
-    ``fingerprint`` is the model's, where it is at home.
+    ``fingerprint`` is the model's, where it is at home. ``consent_id`` names the hand-over that waits for the
+    person's consent, where one does.
     """
 
     decision: Decision
     model: str
     provider: str | None = None
     fingerprint: str | None = None
+    consent_id: str | None = None
 
 
 class Notice(Struct, frozen=True, tag="notice"):

@@ -151,39 +151,140 @@ class BudgetSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What a month (UTC) may cost."""
 
 
+class HomeOnlySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """[handoff.home_only]: what keeps a conversation on this machine, however hard its questions are.
+
+    The lists of all settings files count together: none takes another's away.
+    """
+
+    paths: tuple[str, ...] = ()
+    """Files and folders: "~/clients/**", "*.pem". A conversation that names one stays home."""
+    tools: tuple[str, ...] = ()
+    """Tools whose output stays home, * standing for any letters: "read_mail", "mcp__crm__*"."""
+    words: tuple[str, ...] = ()
+    """Words and phrases, in upper or lower case: "Project Falcon"."""
+    patterns: tuple[str, ...] = ()
+    """Regular expressions, as Python has them: "CASE-\\d{6}"."""
+    days: Annotated[float, Meta(gt=0)] = 365.0
+    """Days for which marked texts, and what was made of them, are recognised after they were last seen."""
+
+
+class RedactionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """[handoff.redaction]: what is hidden from hosted models, and put back into their answers."""
+
+    recogniser: Literal["auto", "builtin", "rampart", "presidio", "off"] = "auto"
+    """Who finds names and postal addresses; builtin: by what stands around them. rampart and presidio need
+    isthmus[privacy]; auto: rampart where it is installed, else builtin."""
+    languages: tuple[str, ...] = ("en",)
+    """Languages whose spaCy models presidio is to use; the others need no such list."""
+    off: tuple[str, ...] = ()
+    """Kinds that are not looked for: "HOSTNAME", "PERSON"; `isthmus handoff explain` names what it finds."""
+    patterns: dict[str, str] = {}
+    """Your own kinds: a name in capitals, and a regular expression (RE2's syntax) of what is to be hidden."""
+    allow: tuple[str, ...] = ()
+    """What may leave as it is, though a detector would hide it; whole values, in any case."""
+    regions: tuple[str, ...] = (
+        *("US", "GB", "IT", "FR", "DE", "ES", "PT", "NL", "BE", "CH", "AT", "PL"),
+        *("SE", "DK", "NO", "FI", "IE", "CA", "AU", "BR", "MX", "IN", "JP"),
+    )
+    """Countries whose way to write telephone numbers is known without a country code."""
+    images: bool = False
+    """Whether images may leave although nothing in them can be hidden."""
+
+
+class LedgerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """[ledger]: how long is kept what was asked, and what left."""
+
+    retention_days: Annotated[float, Meta(ge=0)] = 0.0
+    """Days for which questions' rows are kept, this month's in any case; then a checkpoint is left of them,
+    so that the chain can still be verified. 0: all are kept."""
+    sealed_days: Annotated[float, Meta(ge=0)] = 90.0
+    """Days for which sealed copies of what left are kept; 0: as long as their questions' rows."""
+
+
 class HandoffSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """[handoff]: who answers, and what may leave."""
 
     mode: HandoffMode = "off"
-    """off: nothing ever leaves. ask: with your consent, each time. auto: as estimated. always: everything."""
+    """off: nothing ever leaves. shadow: nor here, but what auto would send, and its cost, is recorded. ask:
+    with your consent, each time. auto: as estimated. always: everything."""
     local_only: bool = False
     """The hard switch: nothing leaves, whatever any flag, header or model name says."""
     provider: str | None = None
     """The name of the [providers.NAME] table to hand questions to."""
-    threshold: Probability = 0.5
-    """auto and ask: hand over where P(the local answer is wrong) is above this."""
+    providers: tuple[str, ...] = ()
+    """Several of them, in the order in which they are asked where one fails; they take `provider`'s place."""
+    deadline_s: Seconds = 90.0
+    """How long a hosted answer may take to begin, all attempts and the waits between them together."""
+    retries: Annotated[int, Meta(ge=0)] = 2
+    """How often one provider is asked again for a question, where it failed without a bill."""
+    breaker_failures: Positive = 5
+    """Failures in a row after which a provider is left alone for a while."""
+    breaker_rest_s: Seconds = 30.0
+    """How long it is left alone; then one question tries whether it works again."""
+    threshold: Probability | None = None
+    """auto and ask: hand over where the estimate's score is above this; unset: as the profile has it."""
+    profile: str = "builtin"
+    """What judges questions and answers: a profile of `isthmus handoff calibrate`, or the built-in one."""
+    samples: Annotated[int, Meta(ge=0, le=8)] = 0
+    """How many more local answers are drawn where a whole one is in doubt, to see whether they agree."""
     max_hold_tokens: Annotated[int, Meta(ge=0)] = 16
     """How many tokens of a streamed local answer may be held back while its worth is judged."""
     max_output_tokens: Positive = 4096
     """Tokens a hosted answer may have where the request names no limit; the reservation counts them all."""
+    stickiness: Annotated[float, Meta(ge=0, le=0.5)] = 0.2
+    """By how much the threshold may shift, in a long conversation, towards whoever answered last."""
+    delegate: bool = False
+    """Whether the local model may ask the hosted one a question of its own (modes auto, and ask)."""
+    delegate_calls: Positive = 2
+    """How often it may do so while it answers one question."""
+    delegate_usd: Decimal | None = None
+    """What those calls may cost together, for one question."""
+    pending_hours: Annotated[float, Meta(ge=0)] = 24.0
+    """Hours for which a question waits for consent, its text in the ledger, where nobody could be asked."""
+    pending_most: Positive = 200
+    """Questions that may wait for consent at once, for each API key; the oldest gives way."""
+    redact: bool = True
+    """Whether names, numbers, keys and the like are replaced before anything leaves, and put back after."""
+    redaction: RedactionSettings = RedactionSettings()
+    keep_sent: Literal["off", "sealed"] = "off"
+    """sealed: a copy of what left is kept, encrypted for `sealing_key`."""
+    sealing_key: str | None = None
+    """The public key that `isthmus handoff keygen` printed; the secret one opens the copies."""
     budget: BudgetSettings = BudgetSettings()
+    home_only: HomeOnlySettings = HomeOnlySettings()
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The providers, in the order in which they are asked."""
+        return self.providers or ((self.provider,) if self.provider else ())
 
 
 class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """[providers.NAME]: an address that speaks OpenAI's chat completions."""
+    """[providers.NAME]: a vendor of hosted models, or an address that speaks OpenAI's chat completions."""
 
-    base_url: str
-    """Up to and including the version: https://api.openai.com/v1, http://127.0.0.1:11434/v1."""
+    base_url: str = ""
+    """Up to and including the version: https://api.openai.com/v1, http://127.0.0.1:11434/v1. By default the
+    vendor's own, where NAME or `vendor` is one that Isthmus knows."""
     model: str | None = None
     """The model's name there."""
     key_env: str | None = None
-    """The environment variable that holds the key. The key itself is never written to a file."""
+    """The environment variable that holds the key; by default the vendor's own. A key is never written to a
+    file."""
+    vendor: str | None = None
+    """Whose habits the address has: openai, anthropic, mistral...; by default as its host, or NAME, says."""
     local: bool = False
     """Declares the address to be inside the trust line: what runs there is a local model."""
     input_usd_per_mtok: Decimal | None = None
     """Price of a million prompt tokens; without it the built-in price list is asked."""
     output_usd_per_mtok: Decimal | None = None
-    """Price of a million completion tokens."""
+    """Price of a million completion tokens, thinking included."""
+    cached_usd_per_mtok: Decimal | None = None
+    """Price of a million prompt tokens that were cached; without it they cost what the others do."""
+    day_usd: Decimal | None = None
+    """What calls to it may cost in a day (UTC), in dollars."""
+    month_usd: Decimal | None = None
+    """What they may cost in a month (UTC)."""
     connect_timeout_s: Seconds = 5.0
     """How long connecting may take."""
     first_byte_timeout_s: Seconds = 60.0
@@ -226,6 +327,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     engine: EngineSettings = EngineSettings()
     server: ServerSettings = ServerSettings()
     handoff: HandoffSettings = HandoffSettings()
+    ledger: LedgerSettings = LedgerSettings()
     providers: dict[str, ProviderSettings] = {}
 
     @property

@@ -23,13 +23,15 @@ from tests.conftest import TINY
 LEAVING = "C.?again.?leaves"  # what stood there already is not drawn again
 ASKING = """
 import time, types, anyio
-from isthmus.cli.answering import consent
+from isthmus.cli.consent import Consenter
 from isthmus.messages import Decision
 time.sleep(0.5)
 outgoing = types.SimpleNamespace(
-    provider="big", model="large", host="example.org", worst_usd=0, body=b"{}", content={"messages": []}
+    provider="big", model="large", host="example.org", at_most_usd=0, body=b"{}", content={"messages": []},
+    redacted={}, replacements=(), alternatives=(),
 )
-print("agreed:", anyio.run(consent, outgoing, Decision("hosted", "looks_hard")))
+consenter = Consenter(conversation=True)
+print("agreed:", anyio.run(consenter, outgoing, Decision("hosted", "looks_hard")), consenter.always)
 """
 
 
@@ -235,7 +237,18 @@ def test_a_signal_is_as_good_as_the_key(tiny_home):
         assert "Traceback" not in screen.screen
 
 
-@pytest.mark.parametrize(("keys", "agreed"), [("y\r", True), ("yes\r", True), ("\r", False), ("n\r", False)])
+@pytest.mark.parametrize(
+    ("keys", "agreed"),
+    [
+        ("y\r", "True False"),
+        ("yes\r", "True False"),
+        ("a\r", "True True"),
+        ("\r", "False False"),
+        ("n\r", "False False"),
+        ("what\r", "False False"),
+        ("\x03", "False False"),
+    ],
+)
 def test_consent_is_a_yes_that_is_typed_after_the_question(keys, agreed):
     with terminal(script=ASKING) as screen:
         screen.type("y\ry\r")  # ahead of the question, so it counts for nothing

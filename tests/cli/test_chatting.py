@@ -7,7 +7,7 @@ import anyio
 import msgspec
 import pytest
 
-from isthmus.cli import chatting
+from isthmus.cli import consent
 from isthmus.cli.chatting import Chat, lasting_model
 from isthmus.cli.conversation import Conversation, Turn
 from isthmus.cli.running import run
@@ -93,6 +93,21 @@ def test_the_ledger_knows_the_questions_of_a_chat(hold, home):
     hold(PlayedModel("m", says("one")), "first")
     row = latest(home)
     assert (row.source, row.outcome, row.model) == ("chat", "complete", "m")
+
+
+def test_a_conversation_is_marked_from_then_on_and_its_questions_say_why(hold, saved, home, capsys):
+    model = PlayedModel("m", says("one"))
+    chat = hold(model, "first", "/home-only", "second", **AWAY, handoff__mode="always", handoff__retries=0)
+    assert [request.home_only for request in model.requests] == [False, True]
+    assert "home-only" in chat.status()
+    assert saved.load(chat.name).home_only
+    assert (latest(home).reason, latest(home).target) == ("home_only", "local")
+    goes_on = hold(model, "third", conversation=saved.load(chat.name))
+    assert model.requests[-1].home_only
+    assert "nothing of this conversation leaves" in capsys.readouterr().err
+    assert goes_on.conversation.home_only
+    assert not hold(model, "/home-only", "/clear").conversation.home_only
+    assert hold(model, "/clear", conversation=goes_on.conversation).conversation.home_only
 
 
 def test_an_error_is_shown_and_the_chat_goes_on(hold, capsys):
@@ -240,7 +255,7 @@ def test_a_system_message_is_shown_set_and_taken_away(hold, capsys):
 
 NOT_CONFIGURED = """hand-off: auto (no provider)
 note: no provider is configured, so nothing leaves
-hint: set handoff.provider in isthmus.toml
+hint: isthmus handoff setup
 """
 SWITCHED_OFF = """hand-off: off ({0})
 note: {1} is set, so nothing leaves, whatever the mode
@@ -260,7 +275,7 @@ hint: isthmus config show
             SWITCHED_OFF.format("local_only", "handoff.local_only"),
         ),
         (AWAY | {"offline": True}, "always", SWITCHED_OFF.format("offline", "offline")),
-        (AWAY, "of", "error: 'of' is not one of off, ask, auto, always\nhint: /handoff off\n"),
+        (AWAY, "of", "error: 'of' is not one of off, shadow, ask, auto, always\nhint: /handoff off\n"),
     ],
 )
 def test_the_hand_off_mode_is_chosen_under_the_hard_switches(hold, capsys, flags, mode, shown):
@@ -275,30 +290,36 @@ def test_local_only_keeps_a_question_home_whatever_was_typed(hold, capsys):
     assert capsys.readouterr().out == "one\n"
 
 
-@pytest.mark.parametrize(("agrees", "reason"), [(False, "consent_declined"), (True, "provider_failed")])
+@pytest.mark.parametrize(("agrees", "reason"), [("no", "consent_declined"), ("yes", "provider_failed")])
 def test_consent_is_asked_for_where_a_person_attends(hold, monkeypatch, home, agrees, reason):
     shown = []
 
-    async def consent(outgoing, decision):
-        shown.append(outgoing.content["messages"])
+    async def ask(what, more):
+        shown.append(what.content["messages"])
+        assert more == ("always",)
         return agrees
 
-    monkeypatch.setattr(chatting, "consent", consent)
+    monkeypatch.setattr(consent, "ask", ask)
     chat = hold(PlayedModel("m", says("one")), "hi", "/handoff ask", HARD, attended=True, **AWAY)
     assert [each["content"] for each in shown[-1]] == ["hi", "one", HARD]
     assert answers(chat)[-1] == (HARD, "one", False)  # nobody answers at port 9
     assert latest(home).reason == reason
 
 
-def test_ctrl_c_at_the_question_for_consent_stops_that_question(hold, monkeypatch, capsys):
-    async def consent(outgoing, decision):
-        raise KeyboardInterrupt
+def test_who_agrees_to_all_of_a_conversation_is_asked_once_until_it_is_another(hold, monkeypatch, capsys):
+    asked_for = []
 
-    monkeypatch.setattr(chatting, "consent", consent)
-    model = PlayedModel("m", says("one"))
-    chat = hold(model, HARD, "/handoff off", "hi", attended=True, **AWAY, handoff__mode="ask")
-    assert answers(chat) == [("hi", "one", False)]
-    assert "stopped" in capsys.readouterr().err
+    async def ask(what, more):
+        asked_for.append(what.content["messages"][-1]["content"])
+        return "always"
+
+    monkeypatch.setattr(consent, "ask", ask)
+    typed = (HARD, f"{HARD} Again.", "/handoff", "/handoff ask", f"{HARD} Once more.", "/clear", HARD)
+    hold(PlayedModel("m", says("one")), *typed, attended=True, **AWAY, handoff__mode="ask")
+    assert asked_for == [HARD, f"{HARD} Once more.", HARD]
+    err = capsys.readouterr().err
+    assert "sent as agreed for this conversation, at most $0." in err
+    assert "hand-off: ask, and you agreed to all of this conversation\n" in err
 
 
 # ---------------------------------------------------------------- saved conversations

@@ -130,7 +130,7 @@ def test_a_mode_changes_rules_and_hosted_model_and_leaves_home_alone(models, on_
         await switchboard.change_mode("off")
         last = switchboard.runtime()
         assert before.home is after.home is last.home
-        return [(each.rules.mode, each.hosted is not None) for each in (before, after, last)]
+        return [(each.terms.rules.mode, each.terms.hosted is not None) for each in (before, after, last)]
 
     assert on_board(work, **AWAY) == [("off", False), ("auto", True), ("off", False)]
 
@@ -139,7 +139,7 @@ def test_a_mode_changes_rules_and_hosted_model_and_leaves_home_alone(models, on_
 def test_no_mode_gets_around_a_hard_switch(models, on_board, switch):
     async def work(switchboard):
         await switchboard.change_mode("always")
-        return switchboard.runtime().hosted
+        return switchboard.runtime().terms.hosted
 
     assert on_board(work, **AWAY, **{switch: True}) is None
 
@@ -155,7 +155,7 @@ def test_no_mode_gets_around_a_servers_hard_switch(server, models, on_board):
     async def work(switchboard):
         await switchboard.change_mode("always")
         runtime = switchboard.runtime()
-        return runtime.home in models, runtime.rules.local_only, runtime.hosted
+        return runtime.home in models, runtime.terms.rules.local_only, runtime.terms.hosted
 
     assert on_board(work, **AWAY) == (False, True, None)
 
@@ -166,7 +166,7 @@ def test_a_file_is_not_answered_by_a_servers_file_of_the_same_name(monkeypatch, 
     monkeypatch.setattr(run_file, "read", lambda path: run)
 
     async def work(switchboard):
-        return switchboard.runtime().rules.local_only
+        return switchboard.runtime().terms.rules.local_only
 
     assert on_board(work, model=elsewhere) is True
     with pytest.raises(UnknownModel):  # it was looked for here, and there is none
@@ -177,7 +177,7 @@ def test_a_model_of_our_own_goes_by_our_own_rules(server, models, on_board):
     async def work(switchboard):
         await switchboard.change_model("second")
         runtime = switchboard.runtime()
-        return runtime.home, runtime.rules.local_only, runtime.hosted is not None
+        return runtime.home, runtime.terms.rules.local_only, runtime.terms.hosted is not None
 
     assert on_board(work, **AWAY, handoff__mode="auto") == (models[1], False, True)
 

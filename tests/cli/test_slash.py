@@ -14,6 +14,7 @@ from isthmus.errors import UsageError
         ("", ""),
         (" \n ", ""),
         ("/retry", Call("retry", "")),
+        ("/home-only", Call("home-only", "")),
         ("/RETRY ", Call("retry", "")),
         ("/model qwen2.5-coder:0.5b", Call("model", "qwen2.5-coder:0.5b")),
         ("/model ./My Model.gguf", Call("model", "./My Model.gguf")),

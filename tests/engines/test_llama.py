@@ -193,6 +193,23 @@ def test_a_killed_worker_cuts_the_answer_and_the_next_question_gets_another(tiny
     with_engine(tiny, work)
 
 
+def test_a_worker_that_takes_several_answers_down_fell_once(tiny):
+    async def work(engine):
+        await engine.open()
+        long = request("Tell a long story.", max_tokens=1500, logit_bias={0: -100.0, 2: -100.0})
+        asked = [asyncio.create_task(events_of(engine, long)) for _ in range(4)]
+        await asyncio.sleep(1)
+        os.kill(engine.worker.pid, signal.SIGKILL)
+        # Whoever fails first starts a new worker, while the others still learn that theirs is gone.
+        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        await engine.open()
+        ends = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(end) for end in ends] == [WorkerDied] * 4
+        assert engine.crashes == 1
+
+    with_engine(tiny, work)
+
+
 def test_a_worker_that_falls_again_and_again_is_left_alone(tiny):
     async def work(engine):
         for _ in range(3):

@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,22 +13,16 @@ from isthmus.errors import (
     EngineError,
     PriceUnknown,
     ProviderUnreachable,
+    RedactionFailed,
     RequestError,
     WorkerDied,
 )
-from isthmus.handoff.policy import (
-    Consent,
-    Draft,
-    Failed,
-    Hold,
-    Hosted,
-    Local,
-    Question,
-    Refuse,
-    Rules,
-    conduct,
-)
+from isthmus.handoff.judging import Estimate, LocalAnswer
+from isthmus.handoff.policy import conduct, foresee
+from isthmus.handoff.rules import Question, Rules
+from isthmus.handoff.steps import Consent, Deferred, Failed, Hold, Hosted, Local, Refuse, Sample, Samples
 from isthmus.messages import Decision
+from tests.judge import Judge
 
 EASY = Question("What is the capital of France?")
 HARD = Question(
@@ -41,7 +36,7 @@ UNREACHABLE = Failed(ProviderUnreachable("big can't be reached"))
 
 def run(question, rules, *outcomes):
     """The steps that the policy takes when it is told these outcomes."""
-    steps = conduct(question, rules)
+    steps = conduct(question, rules, Judge())
     taken = [next(steps)]
     for outcome in outcomes:
         try:
@@ -97,8 +92,10 @@ def test_local_only_is_named_before_every_other_rule():
 
 
 def test_where_hand_off_was_never_set_up_a_hard_question_gets_a_hint_and_an_easy_one_does_not():
-    assert run(HARD, Rules())[0].notice.code == "beyond_local"
-    assert run(EASY, Rules())[0].notice is None
+    hard, easy = (msgspec.structs.replace(each, hints=True) for each in (HARD, EASY))
+    assert run(hard, Rules())[0].notice.code == "beyond_local"
+    assert run(easy, Rules())[0].notice is None
+    assert run(HARD, Rules())[0].notice is None
     assert run(HARD, Rules(mode="auto", provider="big", local_only=True))[0].notice is None
 
 
@@ -128,8 +125,8 @@ def test_auto_decides_by_the_text_where_the_first_tokens_could_not_change_it():
 
 def test_auto_holds_a_doubtful_answer_back_and_is_moved_by_its_tokens():
     assert run(DOUBTFUL, AUTO)[0] == Hold(16)
-    sure = run(DOUBTFUL, AUTO, Draft([-0.001] * 16, whole=False))[-1]
-    unsure = run(DOUBTFUL, AUTO, Draft([-1.5] * 16, whole=False))[-1]
+    sure = run(DOUBTFUL, AUTO, LocalAnswer("so", tuple([-0.001] * 16), False))[-1]
+    unsure = run(DOUBTFUL, AUTO, LocalAnswer("so", tuple([-1.5] * 16), False))[-1]
     assert isinstance(sure, Local)
     assert sure.decision.reason == "answer_confident"
     assert isinstance(unsure, Hosted)
@@ -140,14 +137,14 @@ def test_auto_holds_a_doubtful_answer_back_and_is_moved_by_its_tokens():
 def test_careful_reads_the_whole_answer_first():
     careful = Question(HARD.text, careful=True)
     assert run(careful, AUTO)[0] == Hold(None)
-    kept = run(careful, AUTO, Draft([-0.001] * 20, whole=True))[-1]
+    kept = run(careful, AUTO, LocalAnswer("so", tuple([-0.001] * 20), True))[-1]
     assert isinstance(kept, Local)
     assert kept.decision.stage == "check"
 
 
 def test_every_judgement_carries_its_numbers_and_the_terms_that_moved_it():
     evidence = run(HARD, AUTO)[0].decision.evidence
-    assert evidence.p_local_wrong > evidence.threshold == AUTO.threshold
+    assert evidence.p_local_wrong == evidence.score > evidence.threshold == 0.5
     assert 1 <= len(evidence.features) <= 3
 
 
@@ -236,13 +233,17 @@ def test_when_both_fail_the_person_hears_of_it():
 
 outcomes = st.sampled_from(
     [
-        Draft([-0.01] * 16, whole=False),
-        Draft([-2.0] * 400, whole=True),
-        Draft([], whole=True),
+        LocalAnswer("so", tuple([-0.01] * 16), False),
+        LocalAnswer("so", tuple([-2.0] * 400), True),
+        LocalAnswer("so", (), True),
         Failed(EngineError("no")),
         Failed(ContextLengthExceeded("no")),
         Failed(ProviderUnreachable("no")),
         Failed(BudgetExceeded("no")),
+        Failed(RedactionFailed("no")),
+        Samples(("so", "not so")),
+        Samples(()),
+        Deferred("c1"),
         True,
         False,
         None,
@@ -251,12 +252,17 @@ outcomes = st.sampled_from(
 questions = st.builds(
     Question,
     st.text(),
-    st.booleans(),
-    st.sampled_from([None, "vision", "tools"]),
-    st.booleans(),
-    st.booleans(),
+    careful=st.booleans(),
+    lacks=st.sampled_from([None, "vision", "tools"]),
+    several=st.booleans(),
+    raw=st.booleans(),
+    grammar=st.booleans(),
+    home_only=st.sampled_from([None, "a path"]),
+    switching=st.floats(-0.5, 0.5),
+    approved=st.none() | st.just(Decision("hosted", "looks_hard", "estimate")),
+    hints=st.booleans(),
 )
-modes = st.sampled_from(["off", "ask", "auto", "always"])
+modes = st.sampled_from(["off", "shadow", "ask", "auto", "always"])
 rules = st.builds(
     Rules,
     mode=modes,
@@ -264,8 +270,9 @@ rules = st.builds(
     local_only=st.booleans(),
     offline=st.booleans(),
     provider=st.sampled_from([None, "big"]),
-    threshold=st.floats(0, 1),
+    threshold=st.none() | st.floats(0, 1),
     max_hold_tokens=st.integers(0, 64),
+    samples=st.integers(0, 3),
 )
 
 
@@ -277,14 +284,100 @@ def test_nothing_leaves_against_a_rule_and_every_conduct_ends(question, rules, t
     for step in steps:
         if isinstance(step, Hosted | Consent):
             assert not question.raw
+            assert not question.grammar
+            assert not question.home_only
             assert not rules.local_only
             assert not rules.offline
             assert rules.provider is not None
-            assert rules.effective != "off"
-        if isinstance(step, Hosted) and rules.effective == "ask":
+            assert rules.effective not in ("off", "shadow")
+        if isinstance(step, Hosted) and rules.effective == "ask" and not question.approved:
             assert agreed
             assert agreed[-1] is True
         if isinstance(step, Local):
             assert step.decision.target == "local"
         if isinstance(step, Hosted):
             assert step.decision.target == "hosted"
+        if isinstance(step, Sample):
+            assert question.careful
+            assert step.count == rules.samples > 0
+
+
+# ---------------------------------------------------------------- shadow, marks, second opinions
+
+
+def test_shadow_answers_from_home_and_foresees_what_auto_would_do():
+    shadow = Rules(mode="shadow", provider="big")
+    (step,) = run(HARD, shadow)
+    assert (type(step), step.decision.reason) == (Local, "mode_shadow")
+    answer = LocalAnswer("so", (-0.5,) * 200, True)
+    for question in (EASY, HARD, DOUBTFUL, msgspec.structs.replace(DOUBTFUL, careful=True)):
+        told = answer if question.careful else answer.beginning(AUTO.max_hold_tokens)
+        first, *rest = run(question, AUTO, told)
+        auto = rest[0] if isinstance(first, Hold) else first
+        assert foresee(question, shadow, Judge(), answer) == auto.decision
+    assert foresee(Question("?", lacks="vision"), shadow, Judge(), answer).reason == "capability_missing"
+    for tied in (
+        Question(HARD, home_only="it"),
+        Question(HARD, raw=True),
+        Question(HARD, lacks="vision", grammar=True),
+    ):
+        assert foresee(tied, shadow, Judge(), answer).target == "local"
+
+
+def test_what_is_marked_stays_home_however_it_fails():
+    marked = msgspec.structs.replace(HARD, home_only="a tool's output")
+    (step,) = run(marked, Rules(mode="always", provider="big"))
+    assert (step.decision.reason, step.decision.evidence.detail) == ("home_only", "a tool's output")
+    *_, refused = run(marked, AUTO, Failed(ContextLengthExceeded("too long")))
+    assert isinstance(refused, Refuse)
+
+
+def test_the_price_of_changing_hands_moves_the_threshold():
+    hands = Judge().before(DOUBTFUL.text).score
+    near = Rules(mode="auto", provider="big", threshold=hands - 0.05, max_hold_tokens=0)
+    assert isinstance(run(DOUBTFUL, near)[0], Hosted)
+    assert isinstance(run(msgspec.structs.replace(DOUBTFUL, switching=0.1), near)[0], Local)
+
+
+def test_a_whole_answer_in_doubt_is_asked_for_again_and_judged_with_its_like():
+    seen = []
+
+    class Doubting(Judge):
+        def after(self, before, answer):
+            seen.append(answer.samples)
+            score = 0.9 if "other" in answer.samples else 0.55
+            return Estimate(score, None, score, {})
+
+    steps = conduct(
+        msgspec.structs.replace(DOUBTFUL, careful=True),
+        Rules("auto", None, samples=3, provider="big"),
+        Doubting(),
+    )
+    assert next(steps) == Hold(None)
+    answer = LocalAnswer("so", (-0.1,), True)
+    assert steps.send(answer) == Sample(3)
+    assert isinstance(steps.send(Samples(("so", "other"))), Hosted)
+    assert seen == [(), ("so", "other")]
+
+
+def test_where_nobody_can_be_asked_the_local_answer_says_how_to_consent_later():
+    (*_, step) = run(HARD, Rules(mode="ask", provider="big"), Deferred("c1"))
+    assert (step.decision.reason, step.consent_id) == ("consent_required", "c1")
+    assert step.notice.hint == "isthmus handoff approve c1"
+    (*_, refused) = run(Question("?", lacks="vision"), Rules(mode="ask", provider="big"), Deferred("c1"))
+    assert refused.error.hint == "isthmus handoff approve c1"
+
+
+def test_consent_that_came_later_asks_nobody_again_and_never_goes_home():
+    late = msgspec.structs.replace(HARD, approved=Decision("hosted", "looks_hard", "estimate"))
+    step, refused = run(late, Rules(mode="ask", provider="big"), UNREACHABLE)
+    assert (type(step), step.decision.reason) == (Hosted, "consent_given")
+    assert (type(refused), refused.error) == (Refuse, UNREACHABLE.error)
+    (closed,) = run(late, Rules(mode="ask", provider="big", local_only=True))
+    assert isinstance(closed, Refuse)
+
+
+def test_what_cannot_be_made_safe_stays_home():
+    for rules, told in ((AUTO, []), (Rules(mode="ask", provider="big"), [True])):
+        (*_, step) = run(HARD, rules, *told, Failed(RedactionFailed("an image can't be redacted")))
+        assert (type(step), step.decision.reason) == (Local, "redaction_failed")

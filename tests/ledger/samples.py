@@ -43,7 +43,7 @@ def question(**changes: Any) -> QuestionRecord:
 
 
 def call(amount: str, *, caps: Caps | None = None, **changes: Any) -> ReservationRequest:
-    plain = {"question_id": "q", "provider": "openai", "lifetime_s": 600.0}
+    plain = {"question_id": f"question-{next(_numbers)}", "provider": "openai", "lifetime_s": 600.0}
     return ReservationRequest(amount_usd=Decimal(amount), caps=caps or Caps(), **{**plain, **changes})
 
 

@@ -64,9 +64,9 @@ class TestOpening:
         with reading(engine) as connection:
             said = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
-                for name in ("journal_mode", "foreign_keys", "busy_timeout")
+                for name in ("journal_mode", "foreign_keys", "busy_timeout", "secure_delete")
             }
-        assert said == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}
+        assert said == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000, "secure_delete": 1}
 
     def test_what_was_written_is_there_after_opening_again(self, path: Path):
         engine = open_database(path)

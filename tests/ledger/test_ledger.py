@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from isthmus.errors import BudgetExceeded, LedgerError, UsageError
-from isthmus.ledger import Ledger, QuestionRecord, Summary
+from isthmus.errors import BudgetExceeded, LedgerError, NotFound, UsageError
+from isthmus.ledger import HostedAttempt, Ledger, QuestionRecord, Selection, Summary
 from isthmus.messages import Usage
 
 from .samples import NOON, SetClock, call, caps, question
@@ -36,6 +36,13 @@ class TestQuestions:
             sent_digest="c" * 64,
             sent_bytes=2048,
             evidence={"p_local_wrong": 0.75, "features": {"numbers": 3.0}, "detail": "naïve “text” ✓"},
+            redacted={"EMAIL": 2, "IBAN": 1},
+            attempts=(
+                HostedAttempt(provider="groq", model="fast", error_code="provider_failed"),
+                HostedAttempt(
+                    provider="openai", model="gpt-5", cost_usd=Decimal("0.012345678"), sent_digest="c" * 64
+                ),
+            ),
         )
         ledger.record([row, question()])
         assert len(ledger.questions(10)) == 2
@@ -52,16 +59,21 @@ class TestQuestions:
         ledger.record([question(id="old", at=NOON - timedelta(microseconds=1))])
         ledger.record([question(id="kept")])
         ledger.record([question(id="sent", target="hosted")])
-        assert {row.id for row in ledger.questions(10, since=NOON)} == {"kept", "sent"}
-        assert [row.id for row in ledger.questions(10, target="hosted")] == ["sent"]
+        assert {row.id for row in ledger.questions(10, Selection(since=NOON))} == {"kept", "sent"}
+        assert [row.id for row in ledger.questions(10, Selection(target="hosted"))] == ["sent"]
         in_tokyo = NOON.astimezone(timezone(timedelta(hours=9)))
-        assert {row.id for row in ledger.questions(10, since=in_tokyo)} == {"kept", "sent"}
+        assert {row.id for row in ledger.questions(10, Selection(since=in_tokyo))} == {"kept", "sent"}
 
     def test_a_question_is_recorded_once(self, ledger: Ledger):
         ledger.record([question(id="q")])
         with pytest.raises(LedgerError, match="question q can't be recorded"):
             ledger.record([question(id="q")])
         assert len(ledger.questions(10)) == 1
+
+    @pytest.mark.parametrize("seconds", [float("nan"), float("inf")])
+    def test_a_time_is_a_number_of_seconds(self, seconds: float):
+        with pytest.raises(LedgerError, match="a question can't take"):
+            question(total_s=seconds)
 
     def test_evidence_that_json_cannot_hold_is_refused_and_leaves_no_row(self, ledger: Ledger):
         with pytest.raises(LedgerError):
@@ -73,11 +85,9 @@ class TestQuestions:
         with pytest.raises(UsageError, match="a limit of"):
             ledger.questions(limit)
 
-    def test_since_needs_a_zone(self, ledger: Ledger):
-        naive = datetime(2026, 3, 14)
-        for ask in (lambda: ledger.questions(1, since=naive), lambda: ledger.summary(naive)):
-            with pytest.raises(LedgerError, match="since needs a time zone"):
-                ask()
+    def test_since_needs_a_zone(self):
+        with pytest.raises(LedgerError, match="since needs a time zone"):
+            Selection(since=datetime(2026, 3, 14))
 
 
 class TestSummary:
@@ -90,7 +100,7 @@ class TestSummary:
         ledger.record([question(prompt_tokens=3, target="hosted", cost_usd=Decimal("0.000000001"))])
         ledger.record([question(target="hosted", cost_usd=Decimal("0.2"))])
         ledger.record([question(target="refuse", outcome="refused")])
-        assert ledger.summary(NOON) == Summary(
+        assert ledger.summary(Selection(since=NOON)) == Summary(
             4, 1, 2, 1, Decimal("0.200000001"), Decimal(0), Usage(13, 20, 5, 8)
         )
         assert ledger.summary().count == 5
@@ -102,7 +112,7 @@ class TestSummary:
         ledger.reserve(call("0.25"))
         ledger.settle(ledger.reserve(call("7")).id, Decimal(6))
         assert ledger.summary().unsettled_usd == Decimal("1.25")
-        assert ledger.summary(clock.moment).unsettled_usd == Decimal("0.25")
+        assert ledger.summary(Selection(since=clock.moment)).unsettled_usd == Decimal("0.25")
 
 
 class TestReserve:
@@ -325,6 +335,77 @@ class TestKeyCaps:
 
         with ThreadPoolExecutor(8) as threads:
             assert sum(threads.map(reserve, range(40))) == 10
+
+
+class TestProviderCaps:
+    def test_a_providers_caps_count_the_calls_to_it_alone(self, ledger: Ledger):
+        ledger.reserve(call("5", provider="other"))
+        ledger.reserve(call("0.9", provider="openai", provider_caps=caps(day="1")))
+        with pytest.raises(
+            BudgetExceeded, match=r"day's cap on provider 'openai' of \$1.00 \$0.90"
+        ) as caught:
+            ledger.reserve(call("0.2", provider="openai", provider_caps=caps(day="1")))
+        assert caught.value.hint == "raise providers.openai.day_usd in isthmus.toml"
+        ledger.reserve(call("0.1", provider="openai", provider_caps=caps(day="1")))
+        assert ledger.spent("day", provider="openai") == 1
+        assert ledger.spent("day", provider="openai", key="nobody") == 0
+
+    def test_the_months_too(self, ledger: Ledger, clock: SetClock):
+        limits = caps(month="1")
+        ledger.reserve(call("1", provider_caps=limits))
+        clock.advance(days=2)
+        with pytest.raises(BudgetExceeded, match="month's cap on provider 'openai'"):
+            ledger.reserve(call("0.1", provider_caps=limits))
+        clock.advance(days=31)
+        ledger.reserve(call("1", provider_caps=limits))
+
+
+class TestQuestionCap:
+    def test_all_calls_of_a_question_count_together(self, ledger: Ledger):
+        first = ledger.reserve(call("0.2", question_id="q", caps=caps("0.3")))
+        with pytest.raises(BudgetExceeded) as caught:
+            ledger.reserve(call("0.2", question_id="q", caps=caps("0.3"), provider="another"))
+        assert caught.value.message == (
+            "this could cost $0.20, after $0.20 for this question's earlier calls, "
+            "and the cap on one request is $0.30"
+        )
+        ledger.reserve(call("0.2", question_id="other", caps=caps("0.3")))
+        ledger.settle(first.id, Decimal("0.1"))
+        ledger.reserve(call("0.2", question_id="q", caps=caps("0.3"), provider="another"))
+
+
+class TestFinding:
+    def test_a_question_is_found_by_its_id_or_how_that_begins(self, ledger: Ledger):
+        ledger.record([question(id="abc1"), question(id="abd2"), question(id="ab")])
+        assert ledger.find("abc").record.id == ledger.find("abc1").record.id == "abc1"
+        assert ledger.find("ab").record.id == "ab"
+
+    @pytest.mark.parametrize("id_", ["", "z", "a", "abc1x", "%", "_bc1"])
+    def test_what_names_none_or_several_is_refused(self, ledger: Ledger, id_: str):
+        ledger.record([question(id="abc1"), question(id="abd2")])
+        with pytest.raises(NotFound):
+            ledger.find(id_)
+
+    def test_its_calls_are_told(self, ledger: Ledger):
+        ledger.settle(ledger.reserve(call("1", question_id="q")).id, Decimal("0.5"))
+        ledger.reserve(call("2", question_id="q", provider="other", key="team"))
+        first, second = ledger.calls("q")
+        assert (first.reserved_usd, first.settled_usd) == (1, Decimal("0.5"))
+        assert (second.provider, second.key, second.settled_usd, second.settled_at) == (
+            "other",
+            "team",
+            None,
+            None,
+        )
+        assert ledger.calls("nobody") == []
+
+    def test_all_are_read_in_their_order_however_many(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("isthmus.ledger.ledger._BATCH", 10)
+        rows = [question(at=NOON - timedelta(minutes=number), target="hosted") for number in range(25)]
+        ledger.record([*rows, question()])
+        found = list(ledger.each(Selection(target="hosted")))
+        assert [each.record for each in found] == rows
+        assert [each.link for each in found] == list(range(1, 26))
 
 
 class TestTokens:

@@ -3,6 +3,7 @@
 import math
 import shutil
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -14,23 +15,29 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from isthmus.errors import BudgetExceeded, LedgerError
-from isthmus.ledger import Caps, Ledger, Reservation, open_database
+from isthmus.ledger import Caps, Ledger, Reservation, ReservationRequest, open_database
+from isthmus.ledger.verify import verify
 
-from .samples import SetClock, call
+from .samples import SetClock, call, question
 
 # Finer than a nano-dollar, so that rounding is tried; small, so that sums come near the caps.
 amounts = st.decimals(min_value=0, max_value=2, places=11)
 caps = st.none() | st.decimals(min_value=0, max_value=6, places=3)
+periods = st.builds(Caps, day_usd=caps, month_usd=caps)
 
 
 def rounded_up(amount: Decimal) -> Decimal:
     return Decimal(math.ceil(Fraction(amount) * 10**9)) / 10**9
 
 
+names = st.sampled_from(["one", "other"])
+
+
 class Entry:
     """What the model knows of one reservation."""
 
-    def __init__(self, reserved_at: datetime, counted: Decimal) -> None:
+    def __init__(self, wanted: ReservationRequest, reserved_at: datetime, counted: Decimal) -> None:
+        self.wanted = wanted
         self.reserved_at = reserved_at
         self.counted = counted
         self.settled = False
@@ -52,30 +59,69 @@ class Money(RuleBasedStateMachine):
         self.entries: dict[int, Entry] = {}
 
     def teardown(self) -> None:
+        assert verify(self.engine).whole
         self.engine.dispose()
         shutil.rmtree(self.folder)
 
-    def counted(self, days_or_months: str) -> Decimal:
+    def counted(self, days_or_months: str, **whose: str | None) -> Decimal:
         length = {"day": 10, "month": 7}[days_or_months]
         now = self.clock.moment.isoformat()[:length]
-        return sum(
-            (e.counted for e in self.entries.values() if e.reserved_at.isoformat()[:length] == now),
-            Decimal(0),
+        return self.sum(lambda entry: entry.reserved_at.isoformat()[:length] == now, **whose)
+
+    def sum(self, chosen: Callable[[Entry], bool], **whose: str | None) -> Decimal:
+        """What counts of the reservations that are chosen, and have these fields."""
+        entries = [entry for entry in self.entries.values() if chosen(entry)]
+        mine = [e for e in entries if all(getattr(e.wanted, name) == each for name, each in whose.items())]
+        return sum((entry.counted for entry in mine), Decimal(0))
+
+    def fits(self, worst: Decimal, limits: Caps, **whose: str | None) -> bool:
+        return (limits.day_usd is None or self.counted("day", **whose) + worst <= limits.day_usd) and (
+            limits.month_usd is None or self.counted("month", **whose) + worst <= limits.month_usd
         )
 
     @rule(hours=st.integers(min_value=1, max_value=30))
     def time_passes(self, hours: int) -> None:
         self.clock.advance(hours=hours)
 
-    @rule(target=reservations, amount=amounts, request=caps, day=caps, month=caps)
-    def reserve(self, amount: Decimal, request: Decimal | None, day: Decimal | None, month: Decimal | None):
+    @rule(
+        target=reservations,
+        amount=amounts,
+        request=caps,
+        for_all=periods,
+        for_key=periods,
+        for_provider=periods,
+        question=names,
+        key=st.none() | names,
+        provider=names,
+    )
+    def reserve(
+        self,
+        amount: Decimal,
+        request: Decimal | None,
+        for_all: Caps,
+        for_key: Caps,
+        for_provider: Caps,
+        question: str,
+        key: str | None,
+        provider: str,
+    ):
         worst = rounded_up(amount)
-        fits = (
-            (request is None or worst <= request)
-            and (day is None or self.counted("day") + worst <= day)
-            and (month is None or self.counted("month") + worst <= month)
+        wanted = call(
+            str(amount),
+            question_id=question,
+            key=key,
+            provider=provider,
+            caps=Caps(request, for_all.day_usd, for_all.month_usd),
+            key_caps=for_key,
+            provider_caps=for_provider,
+            lifetime_s=60,
         )
-        wanted = call(str(amount), caps=Caps(request, day, month), lifetime_s=60)
+        fits = (
+            (request is None or self.sum(lambda _: True, question_id=question) + worst <= request)
+            and self.fits(worst, for_all)
+            and (key is None or self.fits(worst, for_key, key=key))
+            and self.fits(worst, for_provider, provider=provider)
+        )
         if not fits:
             with pytest.raises(BudgetExceeded):
                 self.ledger.reserve(wanted)
@@ -83,8 +129,18 @@ class Money(RuleBasedStateMachine):
         reservation = self.ledger.reserve(wanted)
         assert reservation.id not in self.entries
         assert reservation.amount_usd == worst
-        self.entries[reservation.id] = Entry(self.clock.moment, worst)
+        self.entries[reservation.id] = Entry(wanted, self.clock.moment, worst)
         return reservation
+
+    @rule()
+    def the_program_restarts(self) -> None:
+        self.engine.dispose()
+        self.engine = open_database(self.folder / "ledger.sqlite3")
+        self.ledger = Ledger(self.engine, now=self.clock)
+
+    @rule()
+    def a_question_ends(self) -> None:
+        self.ledger.record([question()])
 
     @rule(reservation=reservations, cost=amounts)
     def settle(self, reservation: Reservation, cost: Decimal) -> None:
@@ -120,11 +176,13 @@ class Money(RuleBasedStateMachine):
         if hasattr(self, "ledger"):
             assert self.ledger.spent("day") == self.counted("day")
             assert self.ledger.spent("month") == self.counted("month")
+            assert self.ledger.spent("day", key="one") == self.counted("day", key="one")
+            assert self.ledger.spent("month", provider="one") == self.counted("month", provider="one")
 
 
 def test_money_is_counted_as_in_the_model(tmp_path: Path):
     Money.template = tmp_path / "template.sqlite3"
     open_database(Money.template).dispose()
     case = Money.TestCase
-    case.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+    case.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
     case().runTest()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 
 from isthmus.errors import BudgetExceeded
 from isthmus.ledger import Ledger, open_database
+from isthmus.ledger.verify import verify
 
 from .samples import SetClock, call, caps
 
@@ -134,3 +136,53 @@ def test_a_process_killed_inside_a_transaction_leaves_no_lock_and_no_half_row(en
         process.wait()
     ledger.reserve(call("0.25", caps=caps(day="0.25")))
     assert ledger.spent("day") == Decimal("0.25")
+
+
+WORKS = """
+import sys, pathlib
+from decimal import Decimal
+from isthmus.errors import BudgetExceeded
+from isthmus.ledger import Caps, Ledger, open_database
+from tests.ledger.samples import SetClock, call, question
+ledger = Ledger(open_database(pathlib.Path(sys.argv[1])), now=SetClock())
+print("works", flush=True)
+while True:
+    try:
+        reservation = ledger.reserve(call("0.01", caps=Caps(day_usd=Decimal(1))))
+    except BudgetExceeded:
+        print("full", flush=True)
+        sys.stdin.readline()
+    ledger.add(question(id=f"{sys.argv[2]}-{reservation.id}", target="hosted"))
+    ledger.settle(reservation.id, Decimal("0.0005"))
+"""
+
+
+def test_processes_killed_at_any_moment_leave_an_exact_cap_and_a_whole_chain(path: Path):
+    """Two lives of two processes; what was cut between reserving and settling counts in full."""
+    open_database(path).dispose()
+    for life in range(2):
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", WORKS, str(path), f"{life}-{number}"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=SCRIPT.parents[2],
+            )
+            for number in range(2)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "works\n"
+        time.sleep(0.1)
+        for process in processes:
+            process.kill()
+            process.communicate()
+    engine = open_database(path)
+    ledger = Ledger(engine, now=SetClock())
+    assert 0 < ledger.spent("day") <= 1
+    unsettled = ledger.summary().unsettled_usd
+    assert unsettled <= Decimal("0.04")
+    assert (ledger.spent("day") - unsettled) % Decimal("0.0005") == 0
+    assert verify(engine).whole
+    engine.dispose()

@@ -14,7 +14,8 @@ from .samples import question
 
 
 def test_every_field_of_a_record_has_its_column():
-    assert set(questions.c.keys()) == {field.name for field in fields(QuestionRecord)} | {"seq"}
+    chain = {"link", "previous_hash", "hash"}
+    assert set(questions.c.keys()) == {field.name for field in fields(QuestionRecord)} | chain | {"seq"}
     assert set(keys.c.keys()) == {field.name for field in fields(KeyInfo)} | {"sha256"}
 
 

@@ -15,8 +15,8 @@ from isthmus.errors import (
     ProviderUnreachable,
     WorkerDied,
 )
-from isthmus.handoff.hosted import HostedModel
-from isthmus.handoff.policy import Rules
+from isthmus.handoff.away.hosted import HostedModel
+from isthmus.handoff.rules import Rules
 from isthmus.ledger import Ledger, open_database
 from isthmus.messages import (
     Finish,
@@ -29,22 +29,30 @@ from isthmus.messages import (
     TokenScores,
     Usage,
 )
+from isthmus.providers.hosted import Rendered
+from isthmus.providers.vendor import ANY
 from isthmus.runtime.answer import Ask, Runtime
+from isthmus.runtime.terms import Terms
 from isthmus.settings import BudgetSettings, HandoffSettings, ProviderSettings
+from tests.judge import Judge
 
 EASY = "What is the capital of France?"
 HARD = "Ann has 12 apples, Bob 7, Cy 9; how many in total, if each eats 2, and then half are sold?"
 AUTO = Rules(mode="auto", provider="big")
 ANSWER = [TextDelta("Paris"), TextDelta("."), Finish("stop", Usage(10, 2))]
 SCORED = [TokenScores((TokenScore("Paris", -0.01),)), TextDelta("Paris"), Finish("stop", Usage(10, 1))]
+DOUBTS = [TokenScores((TokenScore("Paris", -3.0),)), TextDelta("Paris"), Finish("stop", Usage(10, 1))]
+ENDS = [Finish("stop"), Finish("stop", Usage(10, 2), index=1)]
 AWAY = [TextDelta("From "), TextDelta("away."), Finish("stop", Usage(20, 3))]
 
 
 class ScriptedProvider(ScriptedEngine):
     """Stands where the HTTP provider stands: bytes in, events out."""
 
+    name, vendor = "big", ANY
+
     def render(self, request):
-        return repr(request).encode()
+        return Rendered(repr(request).encode())
 
     def send(self, body, choices=1):
         return self.stream(GenerationRequest((Message("user", body.decode()),)))
@@ -64,13 +72,17 @@ def hosted(ledger):
             "http://127.0.0.1:9/v1", "big-1", input_usd_per_mtok=Decimal(1), output_usd_per_mtok=Decimal(10)
         )
         settings = HandoffSettings(
-            mode="auto", provider="big", max_output_tokens=100, budget=BudgetSettings(**budget)
+            mode="auto", provider="big", retries=0, max_output_tokens=100, budget=BudgetSettings(**budget)
         )
-        model = HostedModel("big", provider, settings, ledger)
-        model._provider = ScriptedProvider(*scripts)
+        model = HostedModel.of("big", provider, settings, ledger)
+        model.sides["big"].provider = ScriptedProvider(*scripts)
         return model
 
     return make
+
+
+def terms(rules=None, hosted=None):
+    return Terms(rules or Rules(), hosted, Judge())
 
 
 def ask(text=EASY, **more):
@@ -98,7 +110,7 @@ def only_row(ledger):
 
 
 def test_a_question_at_home_has_a_route_an_answer_times_and_a_row(ledger):
-    events = answer(Runtime(ScriptedEngine(ANSWER), Rules(), ledger=ledger), ask())
+    events = answer(Runtime(ScriptedEngine(ANSWER), terms(), ledger=ledger), ask())
     assert isinstance(events[0], Route)
     assert text(events) == "Paris."
     assert events[-1].timings.total_s >= events[-1].timings.first_token_s > 0
@@ -112,26 +124,34 @@ def test_a_question_at_home_has_a_route_an_answer_times_and_a_row(ledger):
 
 def test_log_probabilities_are_shown_only_to_those_who_asked(ledger):
     engine = ScriptedEngine(SCORED)
-    events = answer(Runtime(engine, AUTO, ledger=ledger), ask())
+    events = answer(Runtime(engine, terms(AUTO), ledger=ledger), ask())
     assert not any(isinstance(event, TokenScores) for event in events)
     assert engine.requests[0].top_logprobs == 0
     request = GenerationRequest((Message("user", EASY),), top_logprobs=2)
-    events = answer(Runtime(engine, AUTO, ledger=ledger), Ask(request, "api"))
+    events = answer(Runtime(engine, terms(AUTO), ledger=ledger), Ask(request, "api"))
     assert any(isinstance(event, TokenScores) for event in events)
     assert engine.requests[1].top_logprobs == 2
 
 
 def test_a_cut_answer_is_an_error_and_its_row_says_cut(ledger):
-    runtime = Runtime(ScriptedEngine([TextDelta("Par"), WorkerDied("it fell")]), Rules(), ledger=ledger)
+    runtime = Runtime(ScriptedEngine([TextDelta("Par"), WorkerDied("it fell")]), terms(), ledger=ledger)
     with pytest.raises(WorkerDied):
         answer(runtime, ask())
     row = only_row(ledger)
     assert (row.outcome, row.error_code) == ("cut", "worker_died")
 
 
+def test_a_worker_that_falls_in_the_middle_of_what_was_not_shown_is_asked_again(ledger):
+    engine = ScriptedEngine([TextDelta("Par"), WorkerDied("it fell")], [0.05, *ANSWER])
+    events = answer(Runtime(engine, terms(), ledger=ledger), ask(careful=True))
+    assert text(events) == "Paris."
+    assert 0.05 < events[-1].timings.first_token_s <= events[-1].timings.total_s
+    assert (only_row(ledger).outcome, len(engine.requests)) == ("complete", 2)
+
+
 def test_cancelling_closes_the_generator_and_the_row_says_cancelled(ledger):
     engine = ScriptedEngine([TextDelta("Par"), 60.0])
-    runtime = Runtime(engine, Rules(), ledger=ledger)
+    runtime = Runtime(engine, terms(), ledger=ledger)
 
     async def main():
         with anyio.move_on_after(0.2):
@@ -150,7 +170,7 @@ def test_cancelling_closes_the_generator_and_the_row_says_cancelled(ledger):
 def test_a_hard_question_is_handed_over_and_the_row_says_what_left_and_what_it_cost(ledger, hosted):
     model = hosted(AWAY)
     home = ScriptedEngine(SCORED)
-    events = answer(Runtime(home, AUTO, hosted=model, ledger=ledger), ask(HARD))
+    events = answer(Runtime(home, terms(AUTO, model), ledger=ledger), ask(HARD))
     route = events[0]
     assert (route.decision.target, route.provider) == ("hosted", "big")
     assert text(events) == "From away."
@@ -166,15 +186,15 @@ def test_a_hard_question_is_handed_over_and_the_row_says_what_left_and_what_it_c
 
 def test_what_leaves_is_bounded_by_the_longest_answer_that_was_reserved(ledger, hosted):
     model = hosted(AWAY)
-    answer(Runtime(ScriptedEngine(SCORED), AUTO, hosted=model, ledger=ledger), ask(HARD))
-    assert "max_tokens=100" in model._provider.requests[0].messages[0].text
+    answer(Runtime(ScriptedEngine(SCORED), terms(AUTO, model), ledger=ledger), ask(HARD))
+    assert "max_tokens=100" in model.sides["big"].provider.requests[0].messages[0].text
 
 
 @pytest.mark.parametrize(
     "script", [[ProviderUnreachable("big can't be reached")], [ProviderCut("it stopped")]]
 )
 def test_a_provider_that_fails_before_it_speaks_gives_the_local_answer_with_a_notice(ledger, hosted, script):
-    runtime = Runtime(ScriptedEngine(SCORED), AUTO, hosted=hosted(script), ledger=ledger)
+    runtime = Runtime(ScriptedEngine(SCORED), terms(AUTO, hosted(script)), ledger=ledger)
     events = answer(runtime, ask(HARD))
     assert text(events) == "Paris"
     assert events[0].decision.reason == "provider_failed"
@@ -184,7 +204,7 @@ def test_a_provider_that_fails_before_it_speaks_gives_the_local_answer_with_a_no
 
 
 def test_a_call_that_never_connected_left_nothing_and_cost_nothing(ledger, hosted):
-    runtime = Runtime(ScriptedEngine(SCORED), AUTO, hosted=hosted([ProviderUnreachable("no")]), ledger=ledger)
+    runtime = Runtime(ScriptedEngine(SCORED), terms(AUTO, hosted([ProviderUnreachable("no")])), ledger=ledger)
     answer(runtime, ask(HARD))
     row = only_row(ledger)
     assert row.sent_digest is None
@@ -193,7 +213,7 @@ def test_a_call_that_never_connected_left_nothing_and_cost_nothing(ledger, hoste
 
 def test_a_provider_that_stops_in_the_middle_is_never_shown_as_whole_and_costs_its_worst_case(ledger, hosted):
     model = hosted([TextDelta("From "), ProviderCut("it stopped")])
-    runtime = Runtime(ScriptedEngine(SCORED), AUTO, hosted=model, ledger=ledger)
+    runtime = Runtime(ScriptedEngine(SCORED), terms(AUTO, model), ledger=ledger)
     with pytest.raises(ProviderCut):
         answer(runtime, ask(HARD))
     row = only_row(ledger)
@@ -203,7 +223,7 @@ def test_a_provider_that_stops_in_the_middle_is_never_shown_as_whole_and_costs_i
 
 def test_an_answer_that_is_cancelled_on_its_way_is_not_free(ledger, hosted):
     model = hosted([TextDelta("From "), 60.0])
-    runtime = Runtime(ScriptedEngine(SCORED), AUTO, hosted=model, ledger=ledger)
+    runtime = Runtime(ScriptedEngine(SCORED), terms(AUTO, model), ledger=ledger)
 
     async def main():
         with anyio.move_on_after(0.3):
@@ -217,9 +237,8 @@ def test_an_answer_that_is_cancelled_on_its_way_is_not_free(ledger, hosted):
 
 
 def test_a_spent_budget_keeps_the_question_home_and_names_the_cap(ledger, hosted):
-    runtime = Runtime(
-        ScriptedEngine(SCORED), AUTO, hosted=hosted(AWAY, day_usd=Decimal("0.0001")), ledger=ledger
-    )
+    under = terms(AUTO, hosted(AWAY, day_usd=Decimal("0.0001")))
+    runtime = Runtime(ScriptedEngine(SCORED), under, ledger=ledger)
     events = answer(runtime, ask(HARD))
     assert text(events) == "Paris"
     (notice,) = [event for event in events if isinstance(event, Notice)]
@@ -230,15 +249,15 @@ def test_a_spent_budget_keeps_the_question_home_and_names_the_cap(ledger, hosted
 
 def test_a_hosted_model_whose_price_nobody_knows_gets_nothing(ledger):
     provider = ProviderSettings("http://127.0.0.1:9/v1", "big-1")
-    model = HostedModel("big", provider, HandoffSettings(mode="auto", provider="big"), ledger)
-    events = answer(Runtime(ScriptedEngine(SCORED), AUTO, hosted=model, ledger=ledger), ask(HARD))
+    model = HostedModel.of("big", provider, HandoffSettings(mode="auto", provider="big"), ledger)
+    events = answer(Runtime(ScriptedEngine(SCORED), terms(AUTO, model), ledger=ledger), ask(HARD))
     assert events[0].decision.reason == "price_unknown"
     assert only_row(ledger).sent_digest is None
 
 
 def test_home_that_can_not_answer_hands_over(ledger, hosted):
     home = ScriptedEngine([EngineError("no memory")])
-    events = answer(Runtime(home, AUTO, hosted=hosted(AWAY), ledger=ledger), ask(EASY))
+    events = answer(Runtime(home, terms(AUTO, hosted(AWAY)), ledger=ledger), ask(EASY))
     assert text(events) == "From away."
     assert events[0].decision.reason == "local_failed"
 
@@ -247,11 +266,11 @@ def test_home_that_can_not_answer_hands_over(ledger, hosted):
 @pytest.mark.parametrize("mode", ["auto", "always"])
 def test_a_raw_prompt_never_leaves_whatever_happens_at_home(ledger, hosted, script, mode):
     away = hosted(AWAY)
-    runtime = Runtime(ScriptedEngine(script), Rules(mode=mode, provider="big"), hosted=away, ledger=ledger)
+    runtime = Runtime(ScriptedEngine(script), terms(Rules(mode=mode, provider="big"), away), ledger=ledger)
     request = GenerationRequest((Message("user", HARD),), raw=HARD)
     with suppress(EngineError):
         answer(runtime, Ask(request, "api"))
-    assert away._provider.requests == []
+    assert away.sides["big"].provider.requests == []
     assert (only_row(ledger).reason, only_row(ledger).sent_bytes) == ("raw_prompt", 0)
     with pytest.raises(HandoffRefused, match="stays home"):
         away.prepare(request)
@@ -261,7 +280,7 @@ def test_when_home_can_not_answer_and_there_is_no_money_the_error_names_the_cap(
     home = ScriptedEngine([EngineError("no memory")])
     model = hosted(AWAY, request_usd=Decimal(0))
     with pytest.raises(BudgetExceeded):
-        answer(Runtime(home, AUTO, hosted=model, ledger=ledger), ask(EASY))
+        answer(Runtime(home, terms(AUTO, model), ledger=ledger), ask(EASY))
     assert only_row(ledger).outcome == "refused"
 
 
@@ -277,25 +296,25 @@ def test_consent_sees_the_exact_bytes_and_no_means_no(ledger, hosted):
 
     model = hosted(AWAY)
     rules = Rules(mode="ask", provider="big")
-    events = answer(Runtime(ScriptedEngine(SCORED), rules, hosted=model, ledger=ledger), ask(HARD), decline)
+    events = answer(Runtime(ScriptedEngine(SCORED), terms(rules, model), ledger=ledger), ask(HARD), decline)
     assert text(events) == "Paris"
     assert HARD in seen[0].body.decode()
-    assert model._provider.requests == []
+    assert model.sides["big"].provider.requests == []
 
     async def agree(outgoing, decision):
         seen.append(outgoing)
         return True
 
-    events = answer(Runtime(ScriptedEngine(SCORED), rules, hosted=model, ledger=ledger), ask(HARD), agree)
+    events = answer(Runtime(ScriptedEngine(SCORED), terms(rules, model), ledger=ledger), ask(HARD), agree)
     assert text(events) == "From away."
-    assert model._provider.requests[0].messages[0].text.encode() == seen[1].body
+    assert model.sides["big"].provider.requests[0].messages[0].text.encode() == seen[1].body
     assert ledger.questions(1)[0].sent_digest == seen[1].digest
 
 
 def test_careful_shows_nothing_of_an_answer_that_it_gives_up(ledger, hosted):
     doubtful = [TokenScores(tuple(TokenScore("x", -1.0) for _ in range(300))), TextDelta("wrong")]
     home = ScriptedEngine([*doubtful, Finish("stop", Usage(10, 300))])
-    events = answer(Runtime(home, AUTO, hosted=hosted(AWAY), ledger=ledger), ask(HARD, careful=True))
+    events = answer(Runtime(home, terms(AUTO, hosted(AWAY)), ledger=ledger), ask(HARD, careful=True))
     assert text(events) == "From away."
     assert events[0].decision.reason == "answer_doubtful"
     assert home.closed == 1
@@ -303,7 +322,43 @@ def test_careful_shows_nothing_of_an_answer_that_it_gives_up(ledger, hosted):
 
 def test_a_kept_answer_is_shown_whole_after_it_was_judged(ledger, hosted):
     home = ScriptedEngine(SCORED)
-    events = answer(Runtime(home, AUTO, hosted=hosted(AWAY), ledger=ledger), ask(EASY, careful=True))
+    events = answer(Runtime(home, terms(AUTO, hosted(AWAY)), ledger=ledger), ask(EASY, careful=True))
     assert text(events) == "Paris"
     assert events[0].decision.reason == "answer_confident"
     assert len(home.requests) == 1
+
+
+# ---------------------------------------------------------------- shadow, second opinions, unseen breaks
+
+
+def test_in_shadow_nothing_leaves_and_the_row_says_what_would_have_and_for_how_much(ledger, hosted):
+    model = hosted(AWAY)
+    runtime = Runtime(
+        ScriptedEngine(SCORED), terms(Rules(mode="shadow", provider="big"), model), ledger=ledger
+    )
+    assert text(answer(runtime, ask(HARD))) == "Paris"
+    assert model.sides["big"].provider.requests == []
+    row = only_row(ledger)
+    assert (row.target, row.reason, row.cost_usd) == ("local", "mode_shadow", 0)
+    foreseen = row.evidence["shadow"]
+    assert (foreseen["target"], foreseen["reason"]) == ("hosted", "looks_hard")
+    assert Decimal(foreseen["cost_usd"]) == (Decimal(10) * 1 + Decimal(1) * 10) / 1_000_000
+
+
+def test_a_careful_answer_that_breaks_off_away_was_never_shown_and_home_answers(ledger, hosted):
+    model = hosted([TextDelta("From "), ProviderCut("it stopped")])
+    runtime = Runtime(ScriptedEngine(DOUBTS), terms(AUTO, model), ledger=ledger)
+    events = answer(runtime, ask(HARD, careful=True))
+    assert text(events) == "Paris"
+    assert events[0].decision.reason == "provider_failed"
+    assert only_row(ledger).cost_usd == ledger.spent("day") > 0
+
+
+def test_a_second_opinion_is_drawn_at_home_and_not_shown(ledger, hosted):
+    home = ScriptedEngine(DOUBTS, [TextDelta("Lyon"), TextDelta("Paris", index=1), *ENDS])
+    rules = Rules(mode="auto", provider="big", samples=2, threshold=0.999)
+    events = answer(Runtime(home, terms(rules, hosted(AWAY)), ledger=ledger), ask(HARD, careful=True))
+    assert text(events) == "Paris"
+    first, second = home.requests
+    assert (first.n, second.n, second.seed) == (1, 2, None)
+    assert second.temperature > 0

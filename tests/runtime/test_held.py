@@ -1,10 +1,12 @@
+import math
+
 import anyio
 import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import EngineError, WorkerDied
 from isthmus.messages import Finish, GenerationRequest, Message, TextDelta, TokenScore, TokenScores, Usage
-from isthmus.runtime.held import HeldStream
+from isthmus.runtime.held import HeldStream, answer_in
 
 REQUEST = GenerationRequest((Message("user", "hi"),))
 DONE = Finish("stop", Usage(1, 2))
@@ -29,7 +31,7 @@ def test_what_was_held_is_shown_first_and_nothing_twice():
         script = [*scored("a"), *scored("b"), *scored("c"), DONE]
         _, stream = held(script)
         assert await stream.hold(2)
-        assert stream.draft().logprobs == [-0.1, -0.1]
+        assert stream.draft().logprobs == (-0.1, -0.1)
         assert not stream.draft().whole
         assert await shown(stream) == script
 
@@ -98,3 +100,23 @@ def test_closing_stops_the_generator():
         assert engine.closed == 1
 
     anyio.run(main)
+
+
+def test_holding_stops_where_it_would_put_off_the_first_visible_token():
+    async def main():
+        tokens = [*scored("a"), 0.2, *scored("b"), *scored("c"), DONE]
+        _, stream = held([0.1, *tokens])
+        assert await stream.hold(100)
+        draft = stream.draft()
+        assert (draft.text, len(draft.logprobs), draft.whole) == ("a", 2, False)
+
+    anyio.run(main)
+
+
+def test_what_was_held_is_an_answer_with_its_surprise_and_its_doubts():
+    rivals = (TokenScore("a", math.log(0.5)), TokenScore("b", math.log(0.25)))
+    events = [TokenScores((TokenScore("a", math.log(0.5), rivals),)), TextDelta("a"), TextDelta("x", index=1)]
+    answer = answer_in([*events, TokenScores((TokenScore("b", -math.inf),)), Finish("length")], whole=True)
+    assert (answer.text, answer.whole, answer.finish_reason) == ("a", True, "length")
+    assert answer.logprobs == (math.log(0.5), -20.0)
+    assert answer.entropies == pytest.approx((0.5 * math.log(2) + 2 * 0.25 * math.log(4),))

@@ -9,13 +9,15 @@ import ollama
 import pytest
 
 from isthmus.engines.pool import open_pool
-from isthmus.handoff.policy import Rules
-from isthmus.ledger import Keys, Ledger, open_database
+from isthmus.handoff.rules import Rules
+from isthmus.ledger import Keys, Ledger, PendingHandoffs, open_database
 from isthmus.runtime.models import Models
+from isthmus.runtime.terms import Terms
 from isthmus.server import listen
 from isthmus.server.state import Served
 from isthmus.store import Store
 from tests.engines.played import budget, plan
+from tests.judge import Judge
 from tests.store.samples import gguf_bytes
 
 
@@ -43,7 +45,16 @@ def serving(settings, tmp_path):
 
     @contextmanager
     def serve(
-        home, *, names=("scripted",), rules=None, hosted=None, max_body=2**20, ping_s=10.0, mib=10, **flags
+        home,
+        *,
+        names=("scripted",),
+        rules=None,
+        hosted=None,
+        terms=None,
+        max_body=2**20,
+        ping_s=10.0,
+        mib=10,
+        **flags,
     ):
         loader = home if hasattr(home, "load") else OneModel(home)
         config = settings(**{"server__port": 0, "model": names[0], **flags})
@@ -63,9 +74,8 @@ def serving(settings, tmp_path):
                 models = Models(config, pool)
                 service = Served(
                     models,
-                    rules or Rules(),
+                    terms or Terms(rules or Rules(), hosted, Judge(), PendingHandoffs(database)),
                     ledger,
-                    hosted=hosted,
                     max_body_bytes=max_body,
                     ping_s=ping_s,
                     settings=address,

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
-from isthmus.handoff.hosted import HostedModel
-from isthmus.handoff.policy import Rules
+from isthmus.handoff.away.hosted import HostedModel
+from isthmus.handoff.rules import Rules
 from isthmus.ledger import KeyLimits, Ledger, open_database
 from isthmus.messages import Finish, TextDelta, Usage
 from isthmus.settings import HandoffSettings, ProviderSettings
@@ -27,8 +27,8 @@ def hosted(settings):
         "http://127.0.0.1:9/v1", "big-1", input_usd_per_mtok=Decimal(0), output_usd_per_mtok=Decimal(100)
     )
     terms = HandoffSettings(mode="always", provider="big", max_output_tokens=100)
-    model = HostedModel("big", provider, terms, Ledger(database))
-    model._provider = ScriptedProvider(*[AWAY] * 50)
+    model = HostedModel.of("big", provider, terms, Ledger(database))
+    model.sides["big"].provider = ScriptedProvider(*[AWAY] * 50)
     yield model
     database.dispose()
 

@@ -9,7 +9,7 @@ import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import EngineError
-from isthmus.handoff.policy import Rules
+from isthmus.handoff.rules import Rules
 from isthmus.messages import Finish, Message, Notice, TextDelta, TokenScore, TokenScores, Usage
 from tests.clients import opened
 from tests.server.tiny import TinyLoader

@@ -6,7 +6,7 @@ import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import EngineError
-from isthmus.handoff.policy import Rules
+from isthmus.handoff.rules import Rules
 from isthmus.messages import Finish, TextDelta, Timings, TokenScore, TokenScores, Usage
 from isthmus.wire.llama_answer import LlamaAnswer, LlamaPiece
 from tests.server.test_completions import post

@@ -9,7 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import EngineError, WorkerDied
+from isthmus.handoff.away.breaker import Health
 from isthmus.messages import Finish, ReasoningDelta, TextDelta, Timings, Usage
+from isthmus.runtime.terms import Terms
 from isthmus.server.metrics import Metrics
 from tests.engines.played import PlayedLoader
 from tests.server.samples import answered, exchange
@@ -19,6 +21,7 @@ from tests.server.test_guard import ask, made
 USAGE = Usage(100, 20, reasoning_tokens=5, cached_tokens=80)
 HELLO = [ReasoningDelta("hm"), 0.05, TextDelta("Hello"), Finish("stop", USAGE, Timings(prompt_s=0.1))]
 IDLE = SimpleNamespace(status=list, falls=lambda: 0, budget_bytes=0, taken_bytes=0)
+IDLE_SERVER = SimpleNamespace(models=SimpleNamespace(pool=IDLE), terms=Terms(), in_flight=0, draining=False)
 
 
 def scraped(server, **headers):
@@ -84,6 +87,16 @@ def test_models_are_shown_as_they_are_now(serving):
         assert value(samples, "isthmus_memory_taken_bytes") == 10 * 2**20
 
 
+def test_a_provider_that_is_left_alone_is_shown(serving):
+    healthy, resting = Health("closed", 1, 0.0), Health("open", 5, 12.0)
+    hosted = SimpleNamespace(health={"one": healthy, "other": resting})
+    with serving(ScriptedEngine(HELLO), hosted=hosted) as server:
+        samples = scraped(server)
+    assert value(samples, "isthmus_provider_up", provider="one") == 1
+    assert value(samples, "isthmus_provider_up", provider="other") == 0
+    assert value(samples, "isthmus_provider_failures", provider="other") == 5
+
+
 def test_nothing_that_a_caller_makes_up_becomes_a_label(serving):
     with serving(ScriptedEngine(HELLO)) as server:
         before = len(scraped(server))
@@ -137,7 +150,7 @@ def test_they_can_be_turned_off(serving):
 
 
 def test_an_answer_that_ends_after_its_response_is_counted_too():
-    metrics = Metrics(SimpleNamespace(models=SimpleNamespace(pool=IDLE), in_flight=0, draining=False))
+    metrics = Metrics(IDLE_SERVER)
     over = exchange()
     over.end("/v1/responses", metrics.watch)
     over.finished(answered())
@@ -147,7 +160,7 @@ def test_an_answer_that_ends_after_its_response_is_counted_too():
 
 
 def test_tokens_of_embeddings_are_counted_by_path():
-    metrics = Metrics(SimpleNamespace(models=SimpleNamespace(pool=IDLE), in_flight=0, draining=False))
+    metrics = Metrics(IDLE_SERVER)
     over = exchange(template="/v1/embeddings")
     over.spend(42)
     metrics.watch(over)
@@ -157,7 +170,7 @@ def test_tokens_of_embeddings_are_counted_by_path():
 
 def test_cost_is_counted_in_dollars_and_models_beyond_count_together(monkeypatch):
     monkeypatch.setattr("isthmus.server.metrics._MOST_MODELS", 2)
-    metrics = Metrics(SimpleNamespace(models=SimpleNamespace(pool=IDLE), in_flight=0, draining=False))
+    metrics = Metrics(IDLE_SERVER)
     for number in range(5):
         metrics.watch(exchange(answered(model=f"large-{number}")))
     samples = read(metrics.render("")[0].decode())

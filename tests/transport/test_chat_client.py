@@ -1,8 +1,11 @@
 import asyncio
+import gzip
 import logging
 import socket
 import traceback
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 
 import pytest
@@ -19,6 +22,7 @@ from tests.upstream import (
     Upstream,
     answer,
     chunk,
+    event,
     piece,
     redirect,
     status,
@@ -191,7 +195,9 @@ async def test_nobody_picks_up():
         (500, "failed"),
         (502, "failed"),
         (503, "overloaded"),
-        (504, "failed"),
+        (504, "timeout"),
+        (524, "timeout"),
+        (529, "overloaded"),
     ],
 )
 async def test_a_status_that_says_no(code, kind):
@@ -203,12 +209,54 @@ async def test_a_status_that_says_no(code, kind):
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("Fri, 31 Dec 1999 23:59:59 GMT", None), ("\xb2", None)]
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"Retry-After": "-3"}, 0.0),
+        ({"Retry-After": "9", "Retry-After-Ms": "250"}, 0.25),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
+        ({"Retry-After": "in a while"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "\xb2"}, None),
+        ({}, None),
+    ],
 )
-async def test_an_upstream_says_how_long_to_wait(header, seconds):
-    with Upstream(status(429, {}, {"Retry-After": header})) as upstream:
+async def test_an_upstream_says_how_long_to_wait(headers, seconds):
+    with Upstream(status(429, {}, headers)) as upstream:
         _, error = await failure(upstream.url)
     assert (error.kind, error.retry_after_s) == ("overloaded", seconds)
+
+
+async def test_a_date_to_come_is_so_many_seconds_away():
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    with Upstream(status(429, {}, {"Retry-After": at})) as upstream:
+        _, error = await failure(upstream.url)
+    assert 25 < error.retry_after_s <= 30
+
+
+async def test_a_query_of_the_address_stays_behind_the_path_and_a_key_may_have_its_own_header():
+    with Upstream(answer()) as upstream:
+        address = upstream.url + "/deployments/big?api-version=2024-10-21"
+        events = await ask(address, key_header="api-key")
+    assert events
+    assert upstream.requests[0].target == ("/v1/deployments/big/chat/completions?api-version=2024-10-21")
+    assert upstream.requests[0].headers["api-key"] == KEY
+    assert "authorization" not in upstream.requests[0].headers
+
+
+async def test_a_body_that_comes_compressed_unasked_is_read_all_the_same():
+    plain = b"".join(event(each) for each in (chunk("Paris."), chunk(finish="stop"), "[DONE]"))
+    squeezed = gzip.compress(plain)
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+        + f"Content-Length: {len(squeezed)}\r\n\r\n".encode()
+    )
+    with Upstream([head + squeezed[:20], 0.02, squeezed[20:]]) as upstream:
+        events = await ask(upstream.url, compressed=True)
+    assert "".join(each.text for each in events if isinstance(each, TextDelta)) == "Paris."
 
 
 @pytest.mark.parametrize(
@@ -223,10 +271,11 @@ async def test_an_upstream_says_how_long_to_wait(header, seconds):
         ("no\n  means no", "no means no"),
         ("", "it answered with status 500"),
         ("<html><h1>502 Bad Gateway</h1></html>", "it answered with status 500"),
+        ([{"error": {"code": 400, "message": "no"}}], "no"),
         ("[" * 60_000, "[" * 500),
         ("no" * 60_000, "no" * 250),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 async def test_servers_differ_in_how_they_say_why(said, message):
     with Upstream(status(500, said)) as upstream:
@@ -268,19 +317,19 @@ async def test_a_refusal_that_never_ends_is_still_one():
             "it reported an error without a word",
         ),
         (stream(chunk("Par"), chunk(finish="error")), "Par", "failed", "it broke off (error)"),
-        (stream(chunk("Par"), "not JSON"), "Par", "failed", "it sent something that is not its API's JSON"),
-        (stream(b'data: "\xff"\n\n'), "", "failed", "it sent something that is not its API's JSON"),
-        (stream('{"x": ' + "[" * 100_000), "", "failed", "it sent something that is not its API's JSON"),
+        (stream(chunk("Par"), "not JSON"), "Par", "garbled", "it sent something that is not its API's JSON"),
+        (stream(b'data: "\xff"\n\n'), "", "garbled", "it sent something that is not its API's JSON"),
+        (stream('{"x": ' + "[" * 100_000), "", "garbled", "it sent something that is not its API's JSON"),
         (
             status(200, "<html>Log in</html>", media_type="text/html"),
             "",
-            "failed",
+            "garbled",
             "it answered with text/html",
         ),
-        (status(200, {"choices": []}), "", "failed", "it answered with application/json, not a stream"),
+        (status(200, {"choices": []}), "", "garbled", "it answered with application/json, not a stream"),
         (status(200, {"error": {"message": "no credit"}}), "", "failed", "no credit"),
-        ([b"SSH-2.0-OpenSSH_9.2\r\n\r\n", CLOSE], "", "failed", "it doesn't speak HTTP as it should"),
-        ([b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", CLOSE], "", "failed", "it doesn't speak HTTP"),
+        ([b"SSH-2.0-OpenSSH_9.2\r\n\r\n", CLOSE], "", "garbled", "it doesn't speak HTTP as it should"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", CLOSE], "", "garbled", "it doesn't speak HTTP"),
     ],
     ids=range(21),
 )
@@ -296,7 +345,7 @@ async def test_an_event_without_end_is_not_kept(monkeypatch):
     monkeypatch.setattr(chat_client, "EventReader", partial(EventReader, limit=1000))
     with Upstream(stream(b"data: " + b"x" * 2000)) as upstream:
         _, error = await failure(upstream.url)
-    assert error.kind == "failed"
+    assert error.kind == "garbled"
     assert "longer than 1000 bytes" in error.message
 
 

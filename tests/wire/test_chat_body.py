@@ -10,7 +10,7 @@ from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolPara
 from pydantic import TypeAdapter
 
 from isthmus.messages import Effort, GenerationRequest, ImagePart, Message, Role, TextPart, Tool, ToolCall
-from isthmus.wire.chat_body import Dialect, render_chat
+from isthmus.wire.chat_body import Dialect, Spelling, render_chat
 from isthmus.wire.chat_request import parse_chat
 from tests.wire.chat_samples import CALL, DIALECTS, HELLO, WHOLE, request
 from tests.wire.pictures import image
@@ -82,16 +82,15 @@ REQUESTS = st.builds(
 def as_passed_on(request: GenerationRequest, dialect: Dialect) -> GenerationRequest:
     """What a dialect changes in a request, and no more."""
     messages = request.messages
-    if dialect != "openai":
-        messages = tuple(
-            msgspec.structs.replace(each, role="system") if each.role == "developer" else each
-            for each in messages
-        )
-    if dialect in ("hosted", "openai"):
+    messages = tuple(
+        msgspec.structs.replace(each, role="system") if each.role == "developer" else each
+        for each in messages
+    )
+    if dialect == "hosted":
         messages = tuple(msgspec.structs.replace(each, reasoning=None) for each in messages)
     if dialect == "llama" and request.top_logprobs == 0:
         request = msgspec.structs.replace(request, top_logprobs=1)
-    if dialect in ("hosted", "openai"):
+    if dialect == "hosted":
         request = msgspec.structs.replace(request, top_k=None, min_p=None, repeat_penalty=None)
     if dialect == "llama" and request.effort is not None:
         template = {"reasoning_effort": request.effort, "enable_thinking": request.effort != "none"}
@@ -119,11 +118,24 @@ def test_what_was_not_given_is_not_sent(dialect):
     }
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_length_has_another_name_at_openai(dialect):
-    sent = json.loads(render_chat(request(max_tokens=5), "m", dialect))
-    assert sent.get("max_completion_tokens") == (5 if dialect == "openai" else None)
-    assert sent.get("max_tokens") == (None if dialect == "openai" else 5)
+def test_an_address_may_have_names_of_its_own():
+    spelling = Spelling(
+        length="max_completion_tokens", seed="random_seed", usage=False, developer=True, call_extra={"x": 1}
+    )
+    asked = request(
+        max_tokens=5, seed=3, messages=[{"role": "developer", "content": "Be brief."}, ANSWERED[2]]
+    )
+    sent = json.loads(render_chat(asked, "m", "hosted", spelling, {"thinking": {"type": "disabled"}}))
+    assert sent.keys() == {
+        "model",
+        "messages",
+        "stream",
+        "max_completion_tokens",
+        "random_seed",
+        "thinking",
+    }
+    assert [each["role"] for each in sent["messages"]] == ["developer", "assistant"]
+    assert sent["messages"][1]["tool_calls"][0]["x"] == 1
 
 
 @pytest.mark.parametrize("effort", get_args(Effort))
@@ -142,7 +154,6 @@ def test_effort_reaches_the_template_of_our_own_worker(effort):
         ("llama", {"reasoning_effort": "low", "enable_thinking": False, "x": 1}),
         ("runner", {"enable_thinking": False, "x": 1}),
         ("hosted", None),
-        ("openai", None),
     ],
 )
 def test_what_a_template_is_told_stays_with_open_models(dialect, told):
@@ -163,10 +174,9 @@ ANSWERED = [
 ]
 
 
-@pytest.mark.parametrize("dialect", ["hosted", "openai"])
-def test_what_leaves_is_what_openai_publishes(dialect):
+def test_what_leaves_is_what_openai_publishes():
     call = parse_chat(json.dumps({**json.loads(WHOLE), "messages": ANSWERED}).encode())
-    sent = json.loads(render_chat(call.request, "m", dialect))
+    sent = json.loads(render_chat(call.request, "m", "hosted"))
     PUBLISHED.validate_python(sent, strict=True, extra="forbid")
     for each in sent["messages"]:
         PUBLISHED_MESSAGE.validate_python(each, strict=True)

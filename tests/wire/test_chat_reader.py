@@ -256,3 +256,82 @@ def test_the_usage_of_choices_that_come_with_their_own_is_added_up():
         for chunk in chunks:
             reader.read(json.dumps(chunk).encode())
         assert [finish.usage for finish in reader.finish()] == [None, expected]
+
+
+# ---------------------------------------------------------------- what vendors do otherwise
+
+
+def test_content_may_come_in_parts_with_thinking_among_them():
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    assert read(choice({"content": [thought, {"type": "text", "text": "so"}]})) == [
+        ReasoningDelta("hm"),
+        TextDelta("so"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "usage"),
+    [
+        ({"x_groq": {"id": "r", "usage": {"prompt_tokens": 3, "completion_tokens": 2}}}, Usage(3, 2)),
+        (
+            choice({}, usage={"prompt_tokens": 3, "completion_tokens": 2, "cached_tokens": 1}),
+            Usage(3, 2, 0, 1),
+        ),
+        (
+            {"usage": {"prompt_tokens": 3, "completion_tokens": 2, "prompt_cache_hit_tokens": 3}},
+            Usage(3, 2, 0, 3),
+        ),
+        # Thinking that is left out of the completion is billed, and is in the total.
+        (
+            {
+                "usage": {
+                    "prompt_tokens": 3,
+                    "completion_tokens": 2,
+                    "total_tokens": 15,
+                    "completion_tokens_details": {"reasoning_tokens": 10},
+                }
+            },
+            Usage(3, 12, 10),
+        ),
+        ({"usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}, Usage(3, 2)),
+        ({"usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 0}}, Usage(3, 2)),
+    ],
+    ids=range(6),
+)
+def test_usage_is_found_where_it_is_told(chunk, usage):
+    (last,) = finish(choice({}, finish_reason="stop"), {"choices": [], **chunk})
+    assert last.usage == usage
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"), [("eos", "stop"), ("model_length", "length"), ("tool_use", "tool_calls")]
+)
+def test_the_same_end_has_several_names(said, reason):
+    (last,) = finish(choice({}, finish_reason=said))
+    assert last.reason == reason
+
+
+def call(index=None, id_=None, name=None, arguments=""):
+    told = {"id": id_, "function": {"name": name, "arguments": arguments}}
+    return told if index is None else told | {"index": index}
+
+
+@pytest.mark.parametrize(
+    ("calls", "positions"),
+    [
+        (
+            [call(0, "a", "f"), call(0, arguments="{}"), call(1, "b", "g"), call(1, arguments="{}")],
+            [0, 0, 1, 1],
+        ),
+        # Every call whole, and all of them under the first index, or none.
+        ([call(0, "a", "f", "{}"), call(0, "b", "g", "{}"), call(0, "c", "h", "{}")], [0, 1, 2]),
+        ([call(None, "a", "f", "{}"), call(None, "b", "g", "{}")], [0, 1]),
+        # The id said again with each piece, or an empty one.
+        ([call(0, "a", "f"), call(0, "a", arguments="{"), call(0, "", arguments="}")], [0, 0, 0]),
+        ([call(0, "a", "f"), call(0, "b", "g"), call(1, "c", "h"), call(0, arguments="{}")], [0, 1, 2, 1]),
+    ],
+    ids=range(5),
+)
+def test_each_call_has_its_place(calls, positions):
+    events = read(*(choice({"tool_calls": [each]}) for each in calls))
+    assert [event.position for event in events] == positions

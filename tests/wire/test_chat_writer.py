@@ -34,7 +34,12 @@ from isthmus.wire.gathered import Completion
 STAMP = Stamp("id", 1, "m")
 HOME = Route(Decision("local", "mode_off"), "tiny")
 AWAY = Route(
-    Decision("hosted", "looks_hard", "estimate", Evidence(0.73456, 0.5, {"numbers": 3.0}, "sums")),
+    Decision(
+        "hosted",
+        "looks_hard",
+        "estimate",
+        Evidence(0.73456, threshold=0.5, features={"numbers": 3.0}, detail="sums"),
+    ),
     "large",
     "upstream",
 )
@@ -48,10 +53,17 @@ SCORE = st.floats(-100, 0)
 CHOICE = st.integers(0, 2)
 RIVALS = st.builds(TokenScore, TEXT, SCORE)
 SCORES = st.builds(TokenScore, TEXT, SCORE, st.lists(RIVALS, max_size=2).map(tuple))
+
+
+def _call_delta(position, named, name, arguments, index):
+    """A piece of a call, whose id belongs to its position."""
+    return ToolCallDelta(position, f"call{position}" if named else None, name, arguments, index)
+
+
 DELTAS = (
     st.builds(TextDelta, TEXT, CHOICE)
     | st.builds(ReasoningDelta, TEXT, CHOICE)
-    | st.builds(ToolCallDelta, CHOICE, st.none() | TEXT, st.none() | TEXT, st.text(max_size=5), CHOICE)
+    | st.builds(_call_delta, CHOICE, st.booleans(), st.none() | TEXT, st.text(max_size=5), CHOICE)
     | st.builds(TokenScores, st.lists(SCORES, min_size=1, max_size=2).map(tuple), CHOICE)
 )
 USAGES = st.builds(Usage, *[st.integers(0, 10_000)] * 4)
@@ -161,6 +173,7 @@ def test_the_first_chunk_says_who_answers():
         "p_local_wrong": 0.7346,
         "threshold": 0.5,
         "features": {"numbers": 3.0},
+        "detail": "sums",
     }
 
 
@@ -303,6 +316,7 @@ def test_a_whole_answer():
             "p_local_wrong": 0.7346,
             "threshold": 0.5,
             "features": {"numbers": 3.0},
+            "detail": "sums",
             "cost_usd": "0.002",
             "notices": [{"type": "notice", "code": "n", "text": "look", "hint": None}],
         },

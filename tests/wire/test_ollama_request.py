@@ -94,7 +94,7 @@ def test_what_is_not_known_or_has_no_effect_is_listed():
 
 def test_the_handoff_mode_can_be_said():
     assert chat(isthmus={"handoff": "off"}).handoff == "off"
-    with pytest.raises(RequestError, match="not one of off, ask, auto, always"):
+    with pytest.raises(RequestError, match="not one of off, shadow, ask, auto, always"):
         chat(isthmus={"handoff": "never"})
 
 

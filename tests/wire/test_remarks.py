@@ -5,7 +5,8 @@ from decimal import Decimal
 from isthmus.messages import Decision, Evidence, Finish, Notice, Route, Timings
 from isthmus.wire.remarks import describe_route, remarks
 
-ROUTE = Route(Decision("hosted", "looks_hard", "estimate", Evidence(0.73456, 0.5)), "large", "upstream")
+EVIDENCE = Evidence(0.73456, threshold=0.5)
+ROUTE = Route(Decision("hosted", "looks_hard", "estimate", EVIDENCE), "large", "upstream")
 
 
 def test_numbers_are_rounded_and_left_out_where_there_are_none():
@@ -19,6 +20,12 @@ def test_numbers_are_rounded_and_left_out_where_there_are_none():
         "threshold": 0.5,
     }
     assert "threshold" not in describe_route(Route(Decision("local", "mode_off"), "tiny"))
+
+
+def test_what_waits_for_consent_is_named():
+    waits = Route(Decision("local", "consent_required"), "tiny", consent_id="5f2c")
+    assert describe_route(waits)["consent_id"] == "5f2c"
+    assert "consent_id" not in describe_route(ROUTE)
 
 
 def test_what_there_is_nothing_to_say_of_is_left_out():

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.errors import RequestError
-from isthmus.wire.responses_summary import packed, unpacked
+from isthmus.wire.responses_summary import is_sealed, packed, unpacked
 
 
 @given(st.text())
@@ -20,3 +20,11 @@ def test_what_was_made_elsewhere_can_not_be_read(content):
 
 def test_a_summary_is_no_text_of_the_conversation():
     assert "secret" not in packed("secret")
+
+
+@given(st.text())
+def test_a_summary_that_stays_home_says_so_in_itself(summary):
+    content = packed(summary, home_only=True)
+    assert is_sealed(content)
+    assert unpacked(content, "input") == summary
+    assert not is_sealed(packed(summary))

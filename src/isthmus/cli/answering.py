@@ -1,17 +1,13 @@
 """Showing an answer while it comes: text on stdout, thinking and talk on stderr, nobody's part unsaid."""
 
 import sys
-from collections.abc import Iterator
 from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from isthmus.cli import console
 from isthmus.cli.amounts import duration
 from isthmus.generator import EventStream
-from isthmus.handoff.hosted import Outgoing
 from isthmus.ledger import show_usd
 from isthmus.messages import Decision, Finish, Notice, ReasoningDelta, Route, TextDelta, ToolCallDelta
 from isthmus.wire.gathered import Completion
@@ -22,6 +18,9 @@ if TYPE_CHECKING:
 _REASONS = {
     "mode_off": "hand-off is off",
     "mode_always": "every question goes there, as you set it",
+    "mode_shadow": "hand-off only watches",
+    "home_only": "it is marked to stay home",
+    "redaction_failed": "what would have left could not be made safe to",
     "local_only": "local_only keeps everything home",
     "offline": "offline",
     "asked_local": "as asked",
@@ -34,6 +33,7 @@ _REASONS = {
     "looks_hard": "the question looks hard",
     "answer_confident": "the local answer is confident",
     "answer_doubtful": "the local answer is in doubt",
+    "delegated": "the local model asks a question of its own",
     "consent_required": "your consent is needed",
     "consent_given": "you agreed",
     "consent_declined": "you declined",
@@ -136,27 +136,6 @@ def explain(decision: Decision) -> str:
     return f"{words}, P(wrong at home) = {p:.2f}" if judged and p is not None else words
 
 
-async def consent(outgoing: Outgoing, decision: Decision) -> bool:
-    """Show exactly what would leave, and ask; no answer means no."""
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.output import create_output
-
-    console.say(f"This may be beyond the local model: {explain(decision)}.")
-    console.say(
-        f"{outgoing.provider} ({outgoing.model} at {outgoing.host}) could answer for at most "
-        f"{show_usd(outgoing.worst_usd)}. This is all that would leave, {len(outgoing.body):,} bytes:"
-    )
-    for line in what_leaves(outgoing):
-        console.say(f"  {line}")
-    session: PromptSession[str] = PromptSession(output=create_output(stdout=sys.stderr))
-    forget_typed_ahead(session.input)
-    try:
-        answer = await session.prompt_async("Send it? [y/N] ")
-    except EOFError:
-        return False
-    return answer.strip().lower() in ("y", "yes")
-
-
 def forget_typed_ahead(source: "Input") -> None:
     """Drop what was typed before a question could be seen: it is no answer to it."""
     from prompt_toolkit.input.typeahead import clear_typeahead
@@ -166,16 +145,6 @@ def forget_typed_ahead(source: "Input") -> None:
         import termios
 
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-
-
-def what_leaves(outgoing: Outgoing) -> Iterator[str]:
-    """All of a request's body, in lines that a person can read: messages first, then the rest as it is."""
-    rest = dict(outgoing.content)
-    for message in rest.pop("messages"):
-        plain = message.keys() == {"role", "content"} and isinstance(message["content"], str)
-        said = message["content"] if plain else msgspec.json.encode(message).decode()
-        yield f"[{message['role']}] {said}"
-    yield ", ".join(f"{name}: {msgspec.json.encode(value).decode()}" for name, value in rest.items())
 
 
 def can_ask() -> bool:

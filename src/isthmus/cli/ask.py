@@ -12,12 +12,14 @@ import typer
 
 from isthmus import configuration
 from isthmus.cli import console
-from isthmus.cli.answering import AnswerView, can_ask, consent
+from isthmus.cli.answering import AnswerView, can_ask
+from isthmus.cli.consent import Consenter
 from isthmus.cli.first_run import choose
 from isthmus.cli.meanwhile import fetching_meanwhile
 from isthmus.cli.options import (
     EffortOption,
     HandoffOption,
+    HomeOnlyOption,
     Json,
     MaxTokensOption,
     ModelOption,
@@ -50,6 +52,7 @@ def ask(
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed, the same answer.")] = None,
     effort: EffortOption = None,
     handoff: HandoffOption = None,
+    home_only: HomeOnlyOption = False,
     yes: YesOption = False,
     as_json: Json = False,
 ) -> None:
@@ -75,6 +78,7 @@ def ask(
         temperature=settings.temperature,
         seed=seed,
         effort=settings.effort,
+        home_only=home_only,
     )
     larger = None if yes or as_json else choose(config)
     run(_ask(config, request, larger, as_json=as_json))
@@ -88,7 +92,7 @@ async def _ask(
         open_runtime(config) as runtime,
     ):
         meanwhile.begin()
-        consenter = consent if can_ask() and not as_json else None
+        consenter = Consenter() if can_ask() and not as_json else None
         events = runtime.answer(Ask(request, "ask", careful=as_json), consenter)
         if not as_json:
             await AnswerView(show_reasoning=config.settings.show_reasoning == "dim").show(events)

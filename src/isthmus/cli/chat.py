@@ -20,6 +20,7 @@ from isthmus.cli.meanwhile import fetching_meanwhile
 from isthmus.cli.options import (
     EffortOption,
     HandoffOption,
+    HomeOnlyOption,
     MaxTokensOption,
     ModelOption,
     SystemOption,
@@ -53,6 +54,7 @@ def chat(
     temperature: TemperatureOption = None,
     effort: EffortOption = None,
     handoff: HandoffOption = None,
+    home_only: HomeOnlyOption = False,
     yes: YesOption = False,
 ) -> None:
     """Hold a conversation; /help in it lists its commands.
@@ -86,6 +88,8 @@ def chat(
             system=before.system if system is None else system,
             effort=before.effort if effort is None else conversation.effort,
         )
+    if home_only:
+        conversation = msgspec.structs.replace(conversation, home_only=True)
     larger = None if yes or resume else choose(config)
     raise typer.Exit(run(_chat(config, saved, conversation, name, larger)))
 

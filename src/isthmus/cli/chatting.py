@@ -13,7 +13,8 @@ import msgspec
 
 from isthmus.cli import console
 from isthmus.cli.amounts import moment
-from isthmus.cli.answering import AnswerView, consent
+from isthmus.cli.answering import AnswerView
+from isthmus.cli.consent import Consenter
 from isthmus.cli.conversation import Conversation, turn_from
 from isthmus.cli.saved import (
     SavedConversations,
@@ -70,12 +71,15 @@ class Chat:
         self._switchboard = switchboard
         self._saved = saved
         self._attended = attended
+        self._consenter = Consenter(conversation=True)
+        self._home_only_throughout = conversation.home_only
         self._unanswered: str | None = None
         self._commands = {
             "help": self._help,
             "model": self._model,
             "effort": self._effort,
             "handoff": self._handoff,
+            "home-only": self._home_only,
             "system": self._system,
             "save": self._save,
             "load": self._load,
@@ -87,18 +91,16 @@ class Chat:
         """Do what was typed, and show what goes wrong; whether the chat goes on."""
         if not self._attended:
             return await self._do(typed)
-        try:
-            with stoppable():
-                return await self._do(typed)
-        except KeyboardInterrupt:
-            pass  # a Ctrl-C at the question for consent is a key, not a signal
+        with stoppable():
+            return await self._do(typed)
         console.dim("stopped\n")
         return True
 
     def status(self) -> str:
         """Who answers, in a line."""
         effort = self.conversation.effort or DEFAULT
-        return f"{self._settings.model} · hand-off {_mode_in_force(self._settings)} · effort {effort}"
+        mode = "home-only" if self.conversation.home_only else _mode_in_force(self._settings)
+        return f"{self._settings.model} · hand-off {mode} · effort {effort}"
 
     def choices(self, command: str) -> Iterable[str]:
         """What a command's argument may be, where there is a list to choose from."""
@@ -151,9 +153,11 @@ class Chat:
             max_tokens=settings.max_tokens,
             temperature=settings.temperature,
             effort=before.effort,
+            home_only=before.home_only,
         )
         view = AnswerView(show_reasoning=settings.show_reasoning == "dim")
-        events = self._switchboard.runtime().answer(Ask(request, "chat"), consent if self._attended else None)
+        consenter = self._consenter if self._attended else None
+        events = self._switchboard.runtime().answer(Ask(request, "chat"), consenter)
         try:
             await view.show(events)
             if self._attended:
@@ -193,15 +197,19 @@ class Chat:
         if mode:
             chosen = _one_of(MODES, mode, "/handoff")
             await self._switchboard.change_mode(msgspec.convert(chosen, HandoffMode))
+            self._consenter.always = False
         handoff = self._settings.handoff
-        console.say(f"hand-off: {_mode_in_force(self._settings)}")
+        agreed = ", and you agreed to all of this conversation" if self._consenter.always else ""
+        console.say(f"hand-off: {_mode_in_force(self._settings)}{agreed}")
         if handoff.local_only or self._settings.offline:
             switch = "handoff.local_only" if handoff.local_only else "offline"
             console.note(f"{switch} is set, so nothing leaves, whatever the mode", "isthmus config show")
-        elif handoff.provider is None and handoff.mode != "off":
-            console.note(
-                "no provider is configured, so nothing leaves", "set handoff.provider in isthmus.toml"
-            )
+        elif not handoff.order and handoff.mode != "off":
+            console.note("no provider is configured, so nothing leaves", "isthmus handoff setup")
+
+    async def _home_only(self, _: str) -> None:
+        self._change(home_only=True)
+        console.say("home-only: nothing of this conversation leaves, nor anything made of it; /clear ends it")
 
     async def _system(self, text: str) -> None:
         if text:
@@ -236,6 +244,7 @@ class Chat:
         name = checked_name(typed)
         conversation = self._saved.load(name)
         self.name, self._unanswered = name, None
+        self._consenter.always = False
         self._become(msgspec.structs.replace(conversation, model=lasting_model(self._settings)))
         self.recall()
         if conversation.model != self.conversation.model:
@@ -256,7 +265,8 @@ class Chat:
 
     async def _clear(self, _: str) -> None:
         before, self.name, self._unanswered = self.name, None, None
-        self._change(turns=())
+        self._consenter.always = False
+        self._change(turns=(), home_only=self._home_only_throughout)
         console.say(f"a new conversation; the one before is saved as {before}" if before else "all clear")
 
     async def _help(self, _: str) -> None:
@@ -297,7 +307,7 @@ def _mode_in_force(settings: Settings) -> str:
     handoff = settings.handoff
     if handoff.local_only or settings.offline:
         return f"off ({'local_only' if handoff.local_only else 'offline'})"
-    return handoff.mode if handoff.provider or handoff.mode == "off" else f"{handoff.mode} (no provider)"
+    return handoff.mode if handoff.order or handoff.mode == "off" else f"{handoff.mode} (no provider)"
 
 
 def _one_of(known: Sequence[str], typed: str, command: str) -> str:

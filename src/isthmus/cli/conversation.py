@@ -36,13 +36,15 @@ class Turn(Struct, frozen=True, omit_defaults=True):
 class Conversation(Struct, frozen=True, omit_defaults=True):
     """The turns so far, and what every question goes with: model, system message, effort.
 
-    The hand-off mode is not part of it: what may leave the machine is never decided by a saved file.
+    The hand-off mode is not part of it: what may leave the machine is never decided by a saved file. That
+    nothing of it may is: a conversation that is ``home_only`` stays so.
     """
 
     model: str
     system: str | None = None
     effort: Effort | None = None
     turns: tuple[Turn, ...] = ()
+    home_only: bool = False
 
     def messages(self, question: str) -> tuple[Message, ...]:
         """The whole of it as a model reads it, with the question that comes next."""

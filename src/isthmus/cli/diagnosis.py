@@ -205,11 +205,11 @@ def _settings(facts: Facts) -> Iterator[Advice]:
         yield _in_the_way(
             facts, "offline", "is on", "No model can be fetched, no build installed, and nothing handed off."
         )
-    if settings.handoff.local_only and settings.handoff.provider:
+    if settings.handoff.local_only and settings.handoff.order:
         yield _in_the_way(
             facts,
             "handoff.local_only",
-            f"is on, so nothing is handed off to {settings.handoff.provider}",
+            f"is on, so nothing is handed off to {settings.handoff.order[0]}",
             "The hard switch wins over any mode, flag, header or model name.",
         )
 

@@ -1,64 +1,93 @@
-"""``isthmus handoff``: what was asked, who answered and why, what it cost."""
+"""``isthmus handoff``: the table of its commands; each is a function of a module beside this one.
 
-from typing import Annotated
+To add one, write ``handoff_NAME.py`` and its line here. The summary repeats the first line of the command's
+docstring, so that ``isthmus handoff --help`` imports none of them (a test holds the two together).
+"""
 
-import typer
+from typing import ClassVar
 
-from isthmus.cli import console
-from isthmus.cli.amounts import duration, moment
-from isthmus.cli.database import database
-from isthmus.cli.groups import new_group
-from isthmus.cli.options import Json
-from isthmus.ledger import Ledger, QuestionRecord, Summary, show_usd
+from isthmus.cli.groups import Entry, LazyGroup, new_group
 
-app = new_group()
+COMMANDS = {
+    "setup": Entry(
+        "isthmus.cli.handoff_setup:setup",
+        "Set a hand-off up: find a key, try one tiny real call, write the settings.",
+    ),
+    "check": Entry(
+        "isthmus.cli.handoff_check:check",
+        "Try a provider with one tiny real call: does it answer, and what is to be mended.",
+    ),
+    "calibrate": Entry(
+        "isthmus.cli.handoff_calibrate:calibrate",
+        "Learn a profile for your pair of models, from labelled rows or your own prompts.",
+    ),
+    "score": Entry(
+        "isthmus.cli.handoff_calibrate:score",
+        "Print what a profile says of each row, one JSON object a line.",
+    ),
+    "ledger": Entry(
+        "isthmus.cli.handoff_ledger:ledger", "List the latest questions: who answered, why, and at what cost."
+    ),
+    "pending": Entry("isthmus.cli.handoff_approve:pending", "List the questions that wait for your consent."),
+    "approve": Entry(
+        "isthmus.cli.handoff_approve:approve",
+        "Send a question that waits for your consent, once, and stream the answer.",
+    ),
+    "decline": Entry(
+        "isthmus.cli.handoff_approve:decline",
+        "Decline a question that waits for your consent: it is never sent, and its text is deleted.",
+    ),
+    "explain": Entry(
+        "isthmus.cli.handoff_explain:explain",
+        "Show what would leave for a question, to whom, at what price, and why; send nothing.",
+    ),
+    "export": Entry(
+        "isthmus.cli.handoff_export:export",
+        "Export questions, oldest first, with their hashes: JSON lines or CSV.",
+    ),
+    "keygen": Entry(
+        "isthmus.cli.handoff_sealing:keygen",
+        "Make a pair of keys for sealed copies: the secret one into a file, the public one printed.",
+    ),
+    "label": Entry(
+        "isthmus.cli.handoff_label:label",
+        "Call an answer right or wrong; `isthmus handoff report` then tells the quality.",
+    ),
+    "marks": Entry(
+        "isthmus.cli.handoff_marks:marks",
+        "Show what stays home: your rules, and how much is remembered of marked conversations.",
+    ),
+    "prune": Entry(
+        "isthmus.cli.handoff_prune:prune",
+        "Let go of what is older than the settings keep it: sealed copies, and questions' rows.",
+    ),
+    "report": Entry(
+        "isthmus.cli.handoff_report:report",
+        "Add up what was handed over: its share, what it cost, what was saved, and how good answers were.",
+    ),
+    "show": Entry(
+        "isthmus.cli.handoff_ledger:show",
+        "Show all that is known of one question: the decision, the money, what left, its place in the chain.",
+    ),
+    "unseal": Entry(
+        "isthmus.cli.handoff_sealing:unseal",
+        "Print the exact bytes that left for a question, checked against the digests in its row.",
+    ),
+    "verify": Entry(
+        "isthmus.cli.handoff_verify:verify", "Verify the ledger's chain of hashes, and print its head."
+    ),
+}
 
-HEADER = ("WHEN", "WHO ANSWERED", "WHY", "MODEL", "TOKENS", "COST", "TIME", "OUTCOME")
+
+class Handoff(LazyGroup):
+    """The group of what concerns hosted models."""
+
+    entries: ClassVar = COMMANDS
+
+
+app = new_group(Handoff)
 
 
 @app.callback()
 def handoff() -> None:
     """See what was handed over to a hosted model."""
-
-
-@app.command()
-def ledger(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """List the latest questions: who answered, why, and at what cost."""
-    with database() as engine:
-        questions, summary = Ledger(engine).questions(limit), Ledger(engine).summary()
-    if as_json:
-        console.write_json({"questions": questions, "summary": summary})
-    elif questions:
-        console.write_table(HEADER, [_row(each) for each in questions])
-        console.write()
-        console.write(_in_all(summary))
-    else:
-        console.say('Nothing was asked yet: isthmus ask "Why is the sky blue?"')
-
-
-def _row(question: QuestionRecord) -> tuple[str, ...]:
-    who = {"local": "home", "hosted": question.provider or "hosted", "refuse": "nobody"}[question.target]
-    outcome = question.outcome
-    return (
-        moment(question.at),
-        who,
-        question.reason.replace("_", " "),
-        question.model,
-        str(question.prompt_tokens + question.completion_tokens),
-        show_usd(question.cost_usd),
-        "" if question.total_s is None else duration(question.total_s),
-        f"{outcome}: {question.error_code}" if question.error_code else outcome,
-    )
-
-
-def _in_all(summary: Summary) -> str:
-    parts = [f"{summary.kept} kept at home", f"{summary.handed_over} handed over"]
-    if summary.refused:
-        parts.append(f"{summary.refused} refused")
-    parts.append(f"{show_usd(summary.spent_usd)} spent")
-    if summary.unsettled_usd:
-        parts.append(f"{show_usd(summary.unsettled_usd)} put aside for calls whose end is unknown")
-    return f"In all: {', '.join(parts)}."

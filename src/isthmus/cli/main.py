@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": Entry(
         "isthmus.cli.doctor:doctor", "See what this machine can run, how fast, and what to do next."
     ),
+    "demo": Entry("isthmus.cli.demo:demo", "See the hand-off at work, without a key."),
     "key": Entry("isthmus.cli.keys:app", "Create, limit, list and revoke the server's API keys."),
     "handoff": Entry("isthmus.cli.handoff:app", "See what was handed over to a hosted model."),
     "config": Entry("isthmus.cli.config:app", "See the settings, and where each of them came from."),

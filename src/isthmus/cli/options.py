@@ -17,7 +17,10 @@ EffortOption = Annotated[
     typer.Option("--effort", "-e", help="Reasoning effort: none, minimal, low, medium, high, xhigh."),
 ]
 HandoffOption = Annotated[
-    str | None, typer.Option("--handoff", help="Who may answer: off, ask, auto, always.")
+    str | None, typer.Option("--handoff", help="Who may answer: off, shadow, ask, auto, always.")
+]
+HomeOnlyOption = Annotated[
+    bool, typer.Option("--home-only", help="Nothing of this leaves the machine, nor anything made of it.")
 ]
 YesOption = Annotated[
     bool, typer.Option("--yes", "-y", help="On the first run, ask nothing: the starter answers.")

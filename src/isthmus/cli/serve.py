@@ -18,9 +18,9 @@ from isthmus.cli.running import run
 from isthmus.cli.session import show_notice
 from isthmus.cli.spinner import spinning
 from isthmus.configuration import Configuration
-from isthmus.ledger import Keys, Ledger, open_database
+from isthmus.ledger import Keys, Ledger, ledger_of, open_database
 from isthmus.naming import parse_model
-from isthmus.runtime.assembly import Talk, have_weights, open_hosted, open_models, rules_of
+from isthmus.runtime.assembly import Talk, have_weights, open_models, open_terms
 from isthmus.server.listen import serve as listen
 from isthmus.server.listen import take_address
 from isthmus.server.logs import set_up_logging
@@ -71,7 +71,7 @@ async def _serve(config: Configuration) -> None:
         # The address first: that it is taken should not be learnt after loading a large model.
         with (
             take_address(settings.server.host, settings.server.port, keys) as sock,
-            closing(Ledger(database)) as ledger,
+            closing(ledger_of(database, settings)) as ledger,
         ):
             async with _opened(config, ledger) as service:
                 stop = anyio.Event()
@@ -95,21 +95,19 @@ async def _opened(config: Configuration, ledger: Ledger) -> AsyncGenerator[Serve
         if default.kind != "runner":
             with spinning(f"loading {models.default}"):
                 await models.pool.load(models.weights())
-        hosted = open_hosted(config, ledger)
+        terms = open_terms(config, ledger)
         try:
             yield Served(
                 models,
-                rules_of(settings),
+                terms,
                 ledger,
-                hosted=hosted,
                 max_body_bytes=settings.server.max_body_mb * 2**20,
                 ping_s=settings.server.ping_s,
                 settings=settings.server,
             )
         finally:
-            if hosted is not None:
-                with anyio.CancelScope(shield=True):
-                    await hosted.close()
+            with anyio.CancelScope(shield=True):
+                await terms.close()
 
 
 async def _stop_on_signal(

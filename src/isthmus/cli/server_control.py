@@ -71,12 +71,12 @@ async def _call(run: RunFile, method: str, path: str) -> Any:
     try:
         return await (client.get(path) if method == "GET" else client.post(path))
     except UpstreamError as error:
-        raise _as_told(error) from error
+        raise as_told(error) from error
     finally:
         await client.close()
 
 
-def _as_told(error: UpstreamError) -> IsthmusError:
+def as_told(error: UpstreamError) -> IsthmusError:
     """The server's own error, so that it ends this command as it would have ended the server's."""
     code, hint = error.detail.get("code"), error.detail.get("hint")
     hint = hint if isinstance(hint, str) else None

@@ -18,12 +18,12 @@ from isthmus.engines.llama import LlamaEngine
 from isthmus.engines.runner import RunnerEngine
 from isthmus.errors import EngineError
 from isthmus.generator import Generator
-from isthmus.handoff.policy import stricter
-from isthmus.ledger import Ledger, open_database
+from isthmus.handoff.rules import stricter
+from isthmus.ledger import Ledger, ledger_of, open_database
 from isthmus.messages import HandoffMode, Notice
 from isthmus.naming import ModelRef, parse_model
 from isthmus.runtime.answer import Runtime
-from isthmus.runtime.assembly import Talk, have_weights, open_home, open_hosted, rules_of
+from isthmus.runtime.assembly import Talk, have_weights, open_home, open_terms
 from isthmus.server import run_file
 from isthmus.server.answering import INTERNAL
 from isthmus.server.run_file import RunFile
@@ -62,7 +62,7 @@ class Switchboard:
         self._wanted = configuration
         self._home: _Home | None = home
         self._ledger = ledger
-        self._hosted = open_hosted(self._in_force, ledger)
+        self._terms = open_terms(self._in_force, ledger)
 
     @property
     def settings(self) -> Settings:
@@ -77,7 +77,7 @@ class Switchboard:
         """
         if self._home is None:
             raise EngineError("no model is loaded", hint="/model NAME loads one")
-        return Runtime(self._home.model, rules_of(self.settings), hosted=self._hosted, ledger=self._ledger)
+        return Runtime(self._home.model, self._terms, ledger=self._ledger)
 
     async def change_mode(self, mode: HandoffMode) -> None:
         """Set who may answer from now on. The hard switches stay as they are."""
@@ -116,8 +116,7 @@ class Switchboard:
     async def close(self) -> None:
         """Free both models."""
         await self._let_go()
-        if self._hosted is not None:
-            await self._hosted.close()
+        await self._terms.close()
 
     @property
     def _in_force(self) -> Configuration:
@@ -126,9 +125,8 @@ class Switchboard:
 
     async def _adopt(self, configuration: Configuration) -> None:
         self._wanted = configuration
-        hosted, self._hosted = self._hosted, open_hosted(self._in_force, self._ledger)
-        if hosted is not None:
-            await hosted.close()
+        terms, self._terms = self._terms, open_terms(self._in_force, self._ledger)
+        await terms.close()
 
     async def _let_go(self) -> None:
         home, self._home = self._home, None
@@ -150,7 +148,7 @@ async def open_switchboard(configuration: Configuration) -> AsyncGenerator[Switc
         with anyio.CancelScope(shield=True):
             await home.model.close()
         raise
-    ledger = Ledger(database)
+    ledger = ledger_of(database, configuration.settings)
     switchboard = Switchboard(configuration, home, ledger)
     try:
         yield switchboard

@@ -1,6 +1,6 @@
 """What a person types in `isthmus chat`: a message, or a command that begins with a slash.
 
-/word ...     a command: the first word is a slash and letters alone, so /etc/hosts is not one
+/word ...     a command: the first word is a slash and letters or hyphens, so /etc/hosts is not one
 \"\"\"...\"\"\"     a message, or a command's argument, of several lines; the fences are taken away
 anything else a message
 """
@@ -31,7 +31,8 @@ COMMANDS = (
     Command("help", "", "show this"),
     Command("model", "[NAME]", "show the model, or load another; the conversation stays"),
     Command("effort", "[LEVEL]", "show or set the reasoning effort; default: the model's own"),
-    Command("handoff", "[MODE]", "show or set who may answer: off, ask, auto, always"),
+    Command("handoff", "[MODE]", "show or set who may answer: off, shadow, ask, auto, always"),
+    Command("home-only", "", "keep this conversation, and all that is made of it, on this machine"),
     Command("system", "[TEXT]", 'show or set the system message; "" takes it away'),
     Command("save", "[NAME]", "give the conversation a name; without one, after its first question"),
     Command("load", "[NAME]", "go on with a saved conversation; without a name, list them"),
@@ -41,9 +42,9 @@ COMMANDS = (
 )
 
 _ALIASES = {"?": "help", "exit": "quit", "bye": "quit"}
-_CALL = re.compile(r"/([a-z?]*)(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
+_CALL = re.compile(r"/([a-z?-]*)(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
 _FENCE = '"""'
-_OPENING = re.compile(rf"\s*(?:/[a-z]+\s+)?{_FENCE}", re.IGNORECASE)
+_OPENING = re.compile(rf"\s*(?:/[a-z-]+\s+)?{_FENCE}", re.IGNORECASE)
 
 
 def parse(typed: str) -> Call | str:

@@ -89,6 +89,7 @@ class LlamaEngine:
         self._watchdog: Watchdog | None = None
         self._starting = asyncio.Lock()
         self._crashes = 0
+        self._fallen: WorkerProcess | None = None  # the last one that was counted
         self._notices: list[Notice] = []
         self._room = ContextRoom(0, settings.parallel, NGRAM_DRAFT)
         self._knows_tools = False  # whether the template does
@@ -208,7 +209,8 @@ class LlamaEngine:
     ) -> EventStream:
         """The answer as the worker gives it, with what must be told right before it."""
         call = render_call(request, self._info.name, "llama")
-        tokens, watchdog = 0, self._watchdog
+        # Those of this very call: by the time it fails, another's failure may have started a new worker.
+        tokens, watchdog, worker = 0, self._watchdog, self._worker
         try:
             async with (
                 self._room_for(client, call, request) as (room, part),
@@ -240,7 +242,7 @@ class LlamaEngine:
                 ) from error
             # Tokens that make up one strange character aren't counted one by one, so the room is an estimate.
             if not tokens or _CONTEXT_FULL not in error.message:
-                raise await self._judge(error) from error
+                raise await self._judge(error, worker, watchdog) from error
         for finish in await self._cut(client, request, tokens):
             yield finish
 
@@ -318,15 +320,23 @@ class LlamaEngine:
         if worker is not None:
             await worker.stop()
 
-    async def _judge(self, error: UpstreamError) -> IsthmusError:
-        """Whose fault it was: the request's, or a worker's that fell."""
+    async def _judge(
+        self,
+        error: UpstreamError,
+        worker: WorkerProcess | None = None,
+        watchdog: Watchdog | None = None,
+    ) -> IsthmusError:
+        """Whose fault it was: the request's, or a worker's that fell; by default the one that runs now."""
         if error.kind == "rejected":
             return _refusal(error)
-        worker = self._worker
+        if worker is None:
+            worker, watchdog = self._worker, self._watchdog
         if worker is not None and error.kind in ("cut", "unreachable") and await worker.ended(1.0):
-            # One that hung is not the worse for it: counted, three such requests would refuse it to all.
-            if self._watchdog is None or not self._watchdog.bit:
+            # One that hung is not the worse for it: counted, three such requests would refuse it to all. Nor
+            # does one fall more often than once, however many questions it takes down.
+            if (watchdog is None or not watchdog.bit) and worker is not self._fallen:
                 self._crashes += 1
+                self._fallen = worker
             return WorkerDied(
                 f"the worker of {self._info.name} ended in the middle of its work ({worker.last_words()})",
                 hint="ask again: a new one is started",

@@ -1,8 +1,8 @@
 """The hand-off policy, without I/O: a generator that says what it wants next and is told what came of it.
 
-    steps = conduct(question, rules)
-    step = next(steps)                 # Hold, Consent, Local, Hosted or Refuse
-    step = steps.send(outcome)         # Draft, Failed, True, False or None
+    steps = conduct(question, rules, estimator)
+    step = next(steps)                 # Hold, Sample, Consent, Local, Hosted or Refuse
+    step = steps.send(outcome)         # LocalAnswer, Samples, True, False, Deferred, Failed or None
 
 It knows no model, clock or network; `isthmus.runtime.answer` drives it, and so do the tests, by hand.
 
@@ -11,10 +11,7 @@ driver sends `Failed` while nothing has been shown, and sends nothing more once 
 come first and in this order: the hard switches, the modes, what home can't do at all, then the estimate.
 """
 
-from collections.abc import Generator, Sequence
-from typing import TypeAlias
-
-from msgspec import Struct
+import msgspec
 
 from isthmus.errors import (
     BudgetExceeded,
@@ -23,176 +20,165 @@ from isthmus.errors import (
     IsthmusError,
     PriceUnknown,
     ProviderError,
+    RedactionFailed,
     RequestError,
 )
-from isthmus.handoff.estimate import Estimate, can_change, from_question, with_answer
-from isthmus.messages import Decision, Evidence, HandoffMode, Notice, Reason, Stage, Target
+from isthmus.handoff.judging import Estimate, Estimator, LocalAnswer
+from isthmus.handoff.rules import Question, Rules, closed, decide
+from isthmus.handoff.steps import (
+    Conduct,
+    Consent,
+    Deferred,
+    Failed,
+    Hold,
+    Hosted,
+    Local,
+    Outcome,
+    Refuse,
+    Sample,
+    Samples,
+)
+from isthmus.messages import Decision, Evidence, Notice, Reason, Stage
 
-# ---------------------------------------------------------------- what is known beforehand
+_DOUBT = 0.15
+"""How near to the threshold a score must be for a second opinion to be worth its tokens."""
 
-_STRICTEST_FIRST: tuple[HandoffMode, ...] = ("off", "ask", "auto", "always")
-
-
-def stricter(one: HandoffMode, other: HandoffMode) -> HandoffMode:
-    """The mode of two that lets less leave."""
-    return one if _STRICTEST_FIRST.index(one) <= _STRICTEST_FIRST.index(other) else other
-
-
-class Question(Struct, frozen=True):
-    """What the policy needs to know of a request. ``text`` is the last user message's."""
-
-    text: str
-    careful: bool = False
-    """Whether the whole local answer may be read before any of it is shown."""
-    lacks: str | None = None
-    """What the request needs and the local model doesn't have: "vision", "tools"."""
-    several: bool = False
-    """Whether several choices are asked for; they are not judged one by one."""
-    raw: bool = False
-    """Whether it is a prompt without a conversation, which only the local model reads."""
-    grammar: bool = False
-    """Whether its answer has a grammar of its own, which only the local model keeps to."""
-
-
-class Rules(Struct, frozen=True):
-    """What the person has decided."""
-
-    mode: HandoffMode = "off"
-    asked: HandoffMode | None = None
-    """What this very request asks for; it counts where it is stricter."""
-    local_only: bool = False
-    offline: bool = False
-    provider: str | None = None
-    threshold: float = 0.5
-    max_hold_tokens: int = 16
-
-    @property
-    def effective(self) -> HandoffMode:
-        """The stricter of the two modes."""
-        if self.asked is None:
-            return self.mode
-        return stricter(self.mode, self.asked)
-
-
-# ---------------------------------------------------------------- what is wanted
-
-
-class Hold(Struct, frozen=True):
-    """Run the local model without showing anything; report after ``tokens``, or the whole answer if None."""
-
-    tokens: int | None
-
-
-class Consent(Struct, frozen=True):
-    """Ask the person; the outcome is True, False, or None where nobody can be asked."""
-
-    decision: Decision
-
-
-class Local(Struct, frozen=True):
-    """Show the local answer: what was held, then the rest."""
-
-    decision: Decision
-    notice: Notice | None = None
-
-
-class Hosted(Struct, frozen=True):
-    """Let the question leave, and show the hosted answer."""
-
-    decision: Decision
-
-
-class Refuse(Struct, frozen=True):
-    """Nobody may answer."""
-
-    decision: Decision
-    error: IsthmusError
-
-
-Step: TypeAlias = Hold | Consent | Local | Hosted | Refuse
-
-# ---------------------------------------------------------------- what came of it
-
-
-class Draft(Struct, frozen=True):
-    """The local answer so far: the log-probabilities of its tokens, and whether it is whole."""
-
-    logprobs: Sequence[float]
-    whole: bool
-
-
-class Failed(Struct, frozen=True):
-    """The step failed before anything was shown."""
-
-    error: IsthmusError
-
-
-Outcome: TypeAlias = Draft | Failed | bool | None
-Conduct: TypeAlias = Generator[Step, Outcome, None]
 
 # ---------------------------------------------------------------- the conduct of one question
 
 
-def conduct(question: Question, rules: Rules) -> Conduct:
+def conduct(question: Question, rules: Rules, estimator: Estimator) -> Conduct:
     """Decide who answers, step by step."""
-    closed = _tied(question) or _closed(rules)
-    if question.lacks:
-        decision = _decide("hosted", "capability_missing", detail=question.lacks)
+    shut = closed(question, rules)
+    if question.approved:
+        yield from _approved(question.approved, shut)
+    elif question.lacks:
+        decision = decide("hosted", "capability_missing", detail=question.lacks)
         home = RequestError(f"the local model can't do this: it has no {question.lacks}")
-        yield from _refuse(closed, home) if closed else _away(decision, rules, home_error=home)
-        return
-    if closed:
-        yield from _home(Local(closed, _hint(question, closed)), rules, closed)
-        return
-    if rules.effective == "always":
-        yield from _away(_decide("hosted", "mode_always"), rules, fallback=True)
-        return
-    yield from _judged(question, rules)
-
-
-def _tied(question: Question) -> Decision | None:
-    """Why nobody but the local model can answer, where that is so."""
-    if question.raw:
-        return _decide("local", "raw_prompt")
-    return _decide("local", "grammar") if question.grammar else None
-
-
-def _judged(question: Question, rules: Rules) -> Conduct:
-    """Modes ask and auto: by the question's shape, then, where that leaves doubt, by the answer's tokens."""
-    estimate, stage = from_question(question.text), "estimate"
-    tokens = None if question.careful else rules.max_hold_tokens
-    waits = question.careful or (tokens and can_change(estimate, rules.threshold, tokens))
-    if waits and not question.several:
-        outcome = yield Hold(tokens)
-        if isinstance(outcome, Failed):
-            yield from _after_failure(outcome.error, rules, None)
-            return
-        if isinstance(outcome, Draft) and outcome.logprobs:
-            estimate = with_answer(estimate, outcome.logprobs, whole=outcome.whole)
-            stage = "check" if outcome.whole else "watch"
-    decision = _weigh(estimate, stage, rules.threshold)
-    if decision.target == "hosted":
-        yield from _away(decision, rules, fallback=True)
+        yield from _refuse(shut, home) if shut else _away(decision, rules, home_error=home)
+    elif shut:
+        yield from _home(Local(shut, _hint(question, shut, estimator)), rules, shut)
+    elif rules.effective == "always":
+        yield from _away(decide("hosted", "mode_always"), rules, fallback=True)
     else:
-        yield from _home(Local(decision), rules, None)
+        yield from _Judgement(question, rules, estimator).conduct()
 
 
-def _home(step: Local, rules: Rules, closed: Decision | None) -> Conduct:
+def foresee(question: Question, rules: Rules, estimator: Estimator, answer: LocalAnswer) -> Decision:
+    """What mode auto would have decided, told afterwards: ``answer`` is the local model's."""
+    if (kept := closed(question, msgspec.structs.replace(rules, mode="auto", asked=None))) is not None:
+        return kept
+    if question.lacks:
+        return decide("hosted", "capability_missing", detail=question.lacks)
+    return _Judgement(question, rules, estimator).foresee(answer)
+
+
+class _Judgement:
+    """Modes ask and auto: by the question's shape, then, where that leaves doubt, by the local answer."""
+
+    def __init__(self, question: Question, rules: Rules, estimator: Estimator) -> None:
+        self._rules = rules
+        self._switching = question.switching
+        self._estimator = estimator
+        self._before = estimator.before(question.text)
+        self._hold = self._wanted(question)
+
+    def conduct(self) -> Conduct:
+        """Judge, then have the answer shown."""
+        decision = self._weigh(self._before, "estimate")
+        if self._hold is not None:
+            outcome = yield self._hold
+            if isinstance(outcome, Failed):
+                yield from _after_failure(outcome.error, self._rules, None)
+                return
+            if isinstance(outcome, LocalAnswer):
+                decision = self._read(outcome)
+                if outcome.whole and self._in_doubt(decision):
+                    samples = yield Sample(self._rules.samples)
+                    if isinstance(samples, Samples) and samples.texts:
+                        decision = self._read(msgspec.structs.replace(outcome, samples=samples.texts))
+        if decision.target == "hosted":
+            yield from _away(decision, self._rules, fallback=True)
+        else:
+            yield from _home(Local(decision), self._rules, None)
+
+    def foresee(self, answer: LocalAnswer) -> Decision:
+        """What it would have come to, without second opinions."""
+        if self._hold is None:
+            return self._weigh(self._before, "estimate")
+        return self._read(answer if self._hold.tokens is None else answer.beginning(self._hold.tokens))
+
+    def _wanted(self, question: Question) -> Hold | None:
+        """How much of the local answer is worth waiting for."""
+        if question.several:
+            return None
+        if question.careful:
+            return Hold(None)
+        tokens = self._rules.max_hold_tokens
+        waits = tokens and self._estimator.can_change(self._before, self._threshold("watch"), tokens)
+        return Hold(tokens) if waits else None
+
+    def _read(self, answer: LocalAnswer) -> Decision:
+        """Judge by what there is of the local answer."""
+        if not (answer.logprobs or answer.text):
+            return self._weigh(self._before, "estimate")
+        if answer.whole:
+            return self._weigh(self._estimator.after(self._before, answer), "check")
+        return self._weigh(self._estimator.watch(self._before, answer), "watch")
+
+    def _weigh(self, estimate: Estimate, stage: Stage) -> Decision:
+        threshold = self._threshold(stage)
+        hard = estimate.score > threshold
+        evidence = Evidence(
+            estimate.p_local_wrong, estimate.p_hosted_right, estimate.score, threshold, estimate.strongest()
+        )
+        if stage == "estimate":
+            reason: Reason = "looks_hard" if hard else "looks_easy"
+        else:
+            reason = "answer_doubtful" if hard else "answer_confident"
+        return Decision("hosted" if hard else "local", reason, stage, evidence)
+
+    def _threshold(self, stage: Stage) -> float:
+        own = self._rules.threshold
+        return (self._estimator.threshold(stage) if own is None else own) + self._switching
+
+    def _in_doubt(self, decision: Decision) -> bool:
+        score, threshold = decision.evidence.score, decision.evidence.threshold
+        if not self._rules.samples or score is None or threshold is None:
+            return False
+        return abs(score - threshold) <= _DOUBT
+
+
+# ---------------------------------------------------------------- home, away, and back
+
+
+def _home(step: Local, rules: Rules, shut: Decision | None) -> Conduct:
     """Home answers; if it can't, the question may leave after all, under the same rules."""
     outcome = yield step
     if isinstance(outcome, Failed):
-        yield from _after_failure(outcome.error, rules, closed)
+        yield from _after_failure(outcome.error, rules, shut)
 
 
-def _after_failure(error: IsthmusError, rules: Rules, closed: Decision | None) -> Conduct:
+def _after_failure(error: IsthmusError, rules: Rules, shut: Decision | None) -> Conduct:
     reason: Reason = "context_too_long" if isinstance(error, ContextLengthExceeded) else "local_failed"
-    decision = _decide("hosted", reason, "failure", detail=error.message)
+    decision = decide("hosted", reason, "failure", detail=error.message)
     # A request that home refuses as malformed is no better elsewhere.
     hopeless = isinstance(error, RequestError) and not isinstance(error, ContextLengthExceeded)
-    if closed or hopeless:
-        yield from _refuse(closed or decision, error)
+    if shut or hopeless:
+        yield from _refuse(shut or decision, error)
     else:
         yield from _away(decision, rules, home_error=error)
+
+
+def _approved(decision: Decision, shut: Decision | None) -> Conduct:
+    """The person agreed after the local answer was given, so there is no way back to it."""
+    if shut is not None:
+        why = shut.reason.replace("_", " ")
+        yield from _refuse(shut, HandoffRefused(f"a rule keeps this question home by now: {why}"))
+        return
+    outcome = yield Hosted(_because(decision, "consent_given"))
+    if isinstance(outcome, Failed):
+        yield Refuse(Decision("refuse", _failure_reason(outcome.error), "failure"), outcome.error)
 
 
 def _away(
@@ -203,83 +189,55 @@ def _away(
     home_error: IsthmusError | None = None,
 ) -> Conduct:
     """Hand over, with consent where the mode wants it; ``fallback``: home can answer if that fails."""
-    if rules.effective == "ask":
-        agreed = yield Consent(decision)
-        if agreed is not True:
-            reason: Reason = "consent_declined" if agreed is False else "consent_required"
-            yield from _stay(decision, reason, None, fallback, home_error, rules)
-            return
-        decision = _because(decision, "consent_given")
-    outcome = yield Hosted(decision)
-    if isinstance(outcome, Failed):
-        yield from _stay(decision, _failure_reason(outcome.error), outcome.error, fallback, home_error, rules)
-
-
-def _stay(
-    decision: Decision,
-    reason: Reason,
-    error: IsthmusError | None,
-    fallback: bool,
-    home_error: IsthmusError | None,
-    rules: Rules,
-) -> Conduct:
-    """The hand-over didn't come to pass: the local answer with a notice, or the error that led here."""
-    stays = Decision("local", reason, "failure" if error else decision.stage, decision.evidence)
+    asks = rules.effective == "ask"
+    outcome = (yield Consent(decision)) if asks else True
+    if outcome is True:
+        decision = _because(decision, "consent_given") if asks else decision
+        outcome = yield Hosted(decision)
     if fallback:
-        # What failed away is not tried again, so home is now on its own.
-        outcome = yield Local(stays, _notice(reason, error, rules))
-        if isinstance(outcome, Failed):
-            yield Refuse(Decision("refuse", "local_failed", "failure"), outcome.error)
-        return
-    why = (
-        error or home_error or HandoffRefused("the local model can't answer this, and it wasn't handed over")
-    )
-    yield Refuse(Decision("refuse", reason, "failure"), why)
+        yield from _back_home(decision, outcome, rules)
+    else:
+        yield _nobody(outcome, home_error)
+
+
+def _back_home(decision: Decision, outcome: Outcome, rules: Rules) -> Conduct:
+    """The hand-over didn't come to pass, so here is the local answer, with a notice."""
+    stage = "failure" if isinstance(outcome, Failed) else decision.stage
+    stays = Decision("local", _why_not(outcome), stage, decision.evidence)
+    # What failed away is not tried again, so home is now on its own.
+    outcome = yield Local(stays, _notice(outcome, rules), _consent_id(outcome))
+    if isinstance(outcome, Failed):
+        yield Refuse(Decision("refuse", "local_failed", "failure"), outcome.error)
+
+
+def _nobody(outcome: Outcome, home_error: IsthmusError | None) -> Refuse:
+    """The hand-over didn't come to pass, and home can't answer: the error that led here."""
+    error = outcome.error if isinstance(outcome, Failed) else home_error
+    error = error or HandoffRefused("the local model can't answer this, and it wasn't handed over")
+    if (consent_id := _consent_id(outcome)) is not None:
+        error.hint = _approve(consent_id)
+    return Refuse(Decision("refuse", _why_not(outcome), "failure"), error)
 
 
 def _refuse(decision: Decision, error: IsthmusError) -> Conduct:
     yield Refuse(Decision("refuse", decision.reason, decision.stage, decision.evidence), error)
 
 
-# ---------------------------------------------------------------- decisions
-
-
-def _closed(rules: Rules) -> Decision | None:
-    """The decision of a rule that keeps everything home, if there is one."""
-    if rules.local_only:
-        return _decide("local", "local_only")
-    if rules.offline:
-        return _decide("local", "offline")
-    if rules.mode == "off":
-        return _decide("local", "mode_off")
-    if rules.effective == "off":
-        return _decide("local", "asked_local")
-    if rules.provider is None:
-        return _decide("local", "no_provider")
-    return None
-
-
-def _weigh(estimate: Estimate, stage: Stage, threshold: float) -> Decision:
-    hard = estimate.p_local_wrong > threshold
-    evidence = Evidence(estimate.p_local_wrong, threshold, estimate.strongest())
-    if stage == "estimate":
-        reason: Reason = "looks_hard" if hard else "looks_easy"
-    else:
-        reason = "answer_doubtful" if hard else "answer_confident"
-    return Decision("hosted" if hard else "local", reason, stage, evidence)
-
-
-def _decide(target: Target, reason: Reason, stage: Stage = "rules", detail: str | None = None) -> Decision:
-    return Decision(target, reason, stage, Evidence(detail=detail))
-
-
 def _because(decision: Decision, reason: Reason) -> Decision:
     """The same decision with a later reason; the earlier one stays in the evidence."""
-    evidence = decision.evidence
-    kept = Evidence(
-        evidence.p_local_wrong, evidence.threshold, evidence.features, evidence.detail or decision.reason
-    )
-    return Decision(decision.target, reason, decision.stage, kept)
+    detail = decision.evidence.detail or decision.reason
+    evidence = msgspec.structs.replace(decision.evidence, detail=detail)
+    return Decision(decision.target, reason, decision.stage, evidence)
+
+
+# ---------------------------------------------------------------- why it stays, and what is said of it
+
+
+def _why_not(outcome: Outcome) -> Reason:
+    """Why a question that was to leave didn't."""
+    if isinstance(outcome, Failed):
+        return _failure_reason(outcome.error)
+    return "consent_declined" if outcome is False else "consent_required"
 
 
 def _failure_reason(error: IsthmusError) -> Reason:
@@ -287,22 +245,36 @@ def _failure_reason(error: IsthmusError) -> Reason:
         return "budget_exceeded"
     if isinstance(error, PriceUnknown):
         return "price_unknown"
-    return "provider_failed"
+    return "redaction_failed" if isinstance(error, RedactionFailed) else "provider_failed"
 
 
-def _hint(question: Question, closed: Decision) -> Notice | None:
+def _consent_id(outcome: Outcome) -> str | None:
+    return outcome.id if isinstance(outcome, Deferred) else None
+
+
+def _approve(consent_id: str) -> str:
+    return f"isthmus handoff approve {consent_id}"
+
+
+def _hint(question: Question, shut: Decision, estimator: Estimator) -> Notice | None:
     """Where hand-off was never set up: a word that it could help, if the question looks hard."""
-    if closed.reason not in ("mode_off", "no_provider") or from_question(question.text).p_local_wrong < 0.5:
+    if not question.hints or shut.reason not in ("mode_off", "no_provider"):
+        return None
+    if estimator.before(question.text).score <= estimator.threshold("estimate"):
         return None
     text = "this question may be beyond the local model, so check the answer"
-    return Notice("beyond_local", text, hint="the README says how to set a hand-off up")
+    return Notice("beyond_local", text, hint="isthmus handoff setup")
 
 
-def _notice(reason: Reason, error: IsthmusError | None, rules: Rules) -> Notice | None:
-    if reason == "consent_required":
-        text = f"this may be beyond the local model; {rules.provider} would be asked if you agreed"
-        return Notice("consent_required", text, hint="isthmus ask --handoff auto ...")
-    if error is None:
+def _notice(outcome: Outcome, rules: Rules) -> Notice | None:
+    reason = _why_not(outcome)
+    if reason == "consent_declined":
         return None
+    if not isinstance(outcome, Failed):
+        text = f"this may be beyond the local model; {rules.provider} would be asked if you agreed"
+        consent_id = _consent_id(outcome)
+        hint = "isthmus ask --handoff auto ..." if consent_id is None else _approve(consent_id)
+        return Notice(reason, text, hint)
+    error = outcome.error
     kind = "unanswered" if isinstance(error, ProviderError) else "kept home"
     return Notice(reason, f"{kind}: {error.message}; here is the local answer", error.hint)

@@ -8,9 +8,15 @@ from isthmus.ledger.database import open_database
 from isthmus.ledger.key_ring import KeyRing
 from isthmus.ledger.keys import KeyInfo, KeyLimits, Keys, Scope
 from isthmus.ledger.ledger import Ledger
+from isthmus.ledger.marks import MarkTable
 from isthmus.ledger.money import show_usd
+from isthmus.ledger.opening import ledger_of, retention_of
+from isthmus.ledger.pending import Pending, PendingHandoffs, PendingStatus, Waiting
 from isthmus.ledger.records import (
+    Call,
     Caps,
+    ChainedQuestion,
+    HostedAttempt,
     Outcome,
     Period,
     QuestionRecord,
@@ -20,24 +26,38 @@ from isthmus.ledger.records import (
     Summary,
 )
 from isthmus.ledger.responses import KeptResponse, Responses
+from isthmus.ledger.retention import Retention
+from isthmus.ledger.selection import Selection
 
 __all__ = [
+    "Call",
     "Caps",
+    "ChainedQuestion",
+    "HostedAttempt",
     "KeptResponse",
     "KeyInfo",
     "KeyLimits",
     "KeyRing",
     "Keys",
     "Ledger",
+    "MarkTable",
     "Outcome",
+    "Pending",
+    "PendingHandoffs",
+    "PendingStatus",
     "Period",
     "QuestionRecord",
     "Reservation",
     "ReservationRequest",
     "Responses",
+    "Retention",
     "Scope",
+    "Selection",
     "Source",
     "Summary",
+    "Waiting",
+    "ledger_of",
     "open_database",
+    "retention_of",
     "show_usd",
 ]

@@ -8,6 +8,7 @@ processes: this is what makes a budget exact.
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,21 @@ def writing(engine: Engine, *, durable: bool = False) -> Generator[Connection]:
         _turn.release()
 
 
+def compact(engine: Engine) -> None:
+    """Rebuild the file without the room that deleted rows took. Others wait, 1 s for 100 MB."""
+    if engine.dialect.name != "sqlite":
+        return
+    with explained(engine), engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute("VACUUM")
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def to_json(value: Any) -> str:
+    """The text of a JSON column, in which the chain of hashes covers it: the same for the same value."""
+    return msgspec.json.encode(value).decode()
+
+
 @contextmanager
 def explained(engine: Engine) -> Generator[None]:
     """Turn the database's own errors into the tree's.
@@ -117,7 +133,7 @@ def _engine(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_TIMEOUT_S},
-        json_serializer=_to_json,
+        json_serializer=to_json,
         json_deserializer=msgspec.json.decode,
     )
     event.listen(engine, "connect", _prepare)
@@ -125,15 +141,14 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _to_json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     # Python's own handling begins transactions late and never for a SELECT; SQLAlchemy's documentation
     # ("Enabling Non-Legacy SQLite Transactional Modes") has us switch it off and say BEGIN ourselves.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
+    # What is deleted is overwritten. Of every connection, because a row that moves to another page would else
+    # leave a copy behind, which no later deletion finds.
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _begin(connection: Connection) -> None:
@@ -172,10 +187,23 @@ def _migrate(engine: Engine) -> None:
     with explained(engine), engine.connect() as connection:
         # WAL is a property of the file and can't be set inside a transaction; the pool's connection begins
         # one by itself, the driver's doesn't.
-        driver: Any = connection.connection.driver_connection
-        driver.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(connection.connection.driver_connection)
     with writing(engine) as connection:
         upgrade(connection)
+
+
+def _log_ahead(driver: Any) -> None:
+    """Switch to WAL. Where two processes do so at once SQLite lets one fail without waiting."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 # ---------------------------------------------------------------- errors

@@ -8,9 +8,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from isthmus.errors import IsthmusError
-from isthmus.ledger.records import QuestionRecord
 
 _GATHER_S = 0.02
 """How long rows are gathered, so that even a busy server commits no more than fifty times a second."""
@@ -20,24 +20,36 @@ _TRIES = 3
 _log = logging.getLogger(__name__)
 
 
-class Journal:
+class Named(Protocol):
+    """What a row must say of itself."""
+
+    @property
+    def id(self) -> str:
+        """The question that it is about."""
+        ...
+
+
+Row = TypeVar("Row", bound=Named)
+
+
+class Journal(Generic[Row]):
     """Writes rows in a thread of its own, which is started by the first one. Any thread may use it.
 
     Args:
         write: Commits some rows, all or none.
     """
 
-    def __init__(self, write: Callable[[Sequence[QuestionRecord]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[Row]], None]) -> None:
         self._write = write
         self._changed = threading.Condition()
-        self._rows: list[QuestionRecord] = []
+        self._rows: list[Row] = []
         self._writing = False
         self._urgent = False
         self._closed = False
         self._thread: threading.Thread | None = None
         self._lost: IsthmusError | None = None
 
-    def add(self, row: QuestionRecord) -> None:
+    def add(self, row: Row) -> None:
         """Have a row written, within moments. Takes a few microseconds."""
         with self._changed:
             self._rows.append(row)
@@ -80,7 +92,7 @@ class Journal:
                 self._writing = False
                 self._changed.notify_all()
 
-    def _next(self) -> list[QuestionRecord]:
+    def _next(self) -> list[Row]:
         """The rows to commit together; none once the journal is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._rows or self._closed)
@@ -89,7 +101,7 @@ class Journal:
             self._writing = bool(rows)
             return rows
 
-    def _commit(self, rows: list[QuestionRecord]) -> None:
+    def _commit(self, rows: list[Row]) -> None:
         for left in reversed(range(_TRIES)):
             try:
                 self._write(rows)

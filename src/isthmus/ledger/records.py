@@ -1,5 +1,6 @@
 """The ledger's nouns: what is written, what is reserved, what is read back."""
 
+import math
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
@@ -14,6 +15,19 @@ from isthmus.messages import HandoffMode, Reason, Stage, Target, Usage
 Source: TypeAlias = Literal["ask", "chat", "api"]
 Outcome: TypeAlias = Literal["complete", "cut", "cancelled", "failed", "refused"]
 Period: TypeAlias = Literal["day", "month"]
+
+
+class HostedAttempt(Struct, frozen=True, kw_only=True):
+    """One hosted call that was made for a question; there are several where one failed."""
+
+    provider: str
+    model: str
+    error_code: str | None = None
+    """How it failed; None where it gave the answer."""
+    cost_usd: Decimal = Decimal(0)
+    sent_digest: str | None = None
+    """SHA-256 of the bytes that left; None where nothing did."""
+    sent_bytes: int = 0
 
 
 class QuestionRecord(Struct, frozen=True, kw_only=True):
@@ -51,10 +65,26 @@ class QuestionRecord(Struct, frozen=True, kw_only=True):
     sent_bytes: int = 0
     evidence: dict[str, Any] = {}
     """The numbers behind the decision; anything that JSON can hold."""
+    redacted: dict[str, int] = {}
+    """How many pieces of each type were replaced by placeholders in what left."""
+    attempts: tuple[HostedAttempt, ...] = ()
+    """The hosted calls that were made for it, in their order."""
 
     def __post_init__(self) -> None:
         checked_time(self.at, "a question's time")
         checked_usd(self.cost_usd, "a question's cost")
+        for seconds in (self.first_token_s, self.total_s):
+            if seconds is not None and not math.isfinite(seconds):
+                raise LedgerError(f"a question can't take {seconds} seconds")
+
+
+class ChainedQuestion(Struct, frozen=True):
+    """A question with its place in the ledger's chain; None where it was written beside the chain."""
+
+    record: QuestionRecord
+    link: int | None
+    previous_hash: str | None
+    hash: str | None
 
 
 class Summary(Struct, frozen=True):
@@ -76,6 +106,7 @@ class Caps(Struct, frozen=True):
     """What hosted calls may cost at most, in dollars; None: no cap."""
 
     request_usd: Decimal | None = None
+    """All calls for one question together."""
     day_usd: Decimal | None = None
     month_usd: Decimal | None = None
 
@@ -97,6 +128,8 @@ class ReservationRequest(Struct, frozen=True, kw_only=True):
     """For all calls together."""
     key_caps: Caps = Caps()
     """For those of this key."""
+    provider_caps: Caps = Caps()
+    """For those to this provider."""
     lifetime_s: float
     """How long the call may take; a reservation still open after it was left by a crash."""
 
@@ -104,6 +137,19 @@ class ReservationRequest(Struct, frozen=True, kw_only=True):
         checked_usd(self.amount_usd, "a reservation")
         if not 0 < self.lifetime_s < float("inf"):
             raise LedgerError(f"a reservation can't live for {self.lifetime_s} seconds")
+
+
+class Call(Struct, frozen=True):
+    """A hosted call's money: what was put aside, and what it was settled at (None: nobody knows)."""
+
+    id: int
+    provider: str
+    key: str | None
+    reserved_at: datetime
+    expires_at: datetime
+    reserved_usd: Decimal
+    settled_at: datetime | None
+    settled_usd: Decimal | None
 
 
 class Reservation(Struct, frozen=True):

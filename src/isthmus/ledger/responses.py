@@ -98,7 +98,6 @@ class Responses:
             NotFound: Nothing is kept under that id for that key.
         """
         with writing(self._engine) as connection:
-            _overwrite(connection)
             if not connection.execute(delete(responses).where(self._mine(id_, key))).rowcount:
                 raise _unknown(id_)
 
@@ -181,15 +180,8 @@ class Responses:
             self._clean(connection)
 
     def _clean(self, connection: Connection) -> None:
-        _overwrite(connection)
         connection.execute(delete(responses).where(responses.c.created < self._oldest))
         self._cleaned = self._now()
-
-
-def _overwrite(connection: Connection) -> None:
-    """Have what is deleted overwritten, not only forgotten."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete = ON")
 
 
 def _unknown(id_: str, *, param: str | None = None) -> NotFound:

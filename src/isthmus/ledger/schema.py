@@ -1,4 +1,7 @@
-"""The ledger's tables: `questions`, `reservations`, `keys`, `responses` with `response_items`.
+"""The ledger's tables.
+
+One chain of hashes holds `questions`, `reservations` and `checkpoints` together (`isthmus.ledger.chain`);
+beside them are `keys`, `sealed`, `labels`, `responses` with `response_items`, `pending` and `marks`.
 
 Written for SQLite and PostgreSQL alike. Money is a whole number of nano-dollars (the column's name in the
 database says so) and a Decimal in Python; times are UTC in the database and aware in Python. What the
@@ -11,6 +14,7 @@ from decimal import Decimal
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -18,6 +22,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -27,7 +32,7 @@ from sqlalchemy import (
 
 from isthmus.ledger.money import from_nanos, to_nanos
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0006"
 """The newest revision in `migrations/versions`: what `open_database` expects to find."""
 
 
@@ -97,10 +102,16 @@ questions = Table(
     Column("sent_digest", String),
     Column("sent_bytes", BigInteger, nullable=False),
     Column("evidence", JSON, nullable=False),
+    Column("redacted", JSON(none_as_null=True)),
+    Column("attempts", JSON(none_as_null=True)),
+    Column("link", BigInteger),
+    Column("previous_hash", String),
+    Column("hash", String),
     Index("questions_at", "at"),
+    Index("questions_link", "link", unique=True),
     sqlite_autoincrement=True,
 )
-"""One row a question, written once it has ended; rows are added, never changed."""
+"""One row a question, written once it has ended; rows are added, never changed. It is a link of the chain."""
 
 reservations = Table(
     "reservations",
@@ -114,13 +125,75 @@ reservations = Table(
     Column("reserved_nanousd", Usd, key="reserved_usd", nullable=False),
     Column("settled_at", UtcTime),
     Column("settled_nanousd", Usd, key="settled_usd"),
+    Column("link", BigInteger),
+    Column("previous_hash", String),
+    Column("hash", String),
+    Column("settled_link", BigInteger),
+    Column("settled_previous_hash", String),
+    Column("settled_hash", String),
     # All that a cap's sum reads, so that it never visits the table itself.
     Index("reservations_sums", "reserved_at", "settled_usd", "reserved_usd"),
     Index("reservations_question", "question_id"),
     Index("reservations_key", "key", "reserved_at"),
+    Index("reservations_provider", "provider", "reserved_at"),
+    Index("reservations_link", "link", unique=True),
+    Index("reservations_settled_link", "settled_link", unique=True),
     sqlite_autoincrement=True,
 )
-"""One row a hosted call, written before it leaves. No reference to `questions`: that row comes later."""
+"""One row a hosted call, written before it leaves. No reference to `questions`: that row comes later.
+
+It is two links of the chain: what was reserved, and what it was settled at. Each is written once.
+"""
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("id", _Sequence, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("until_link", BigInteger, nullable=False),
+    Column("until_hash", String, nullable=False),
+    Column("questions", BigInteger, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("spent_nanousd", Usd, key="spent_usd", nullable=False),
+    Column("link", BigInteger),
+    Column("previous_hash", String),
+    Column("hash", String),
+    Index("checkpoints_link", "link", unique=True),
+    sqlite_autoincrement=True,
+)
+"""One row a pruning, itself a link: all up to the link ``until_link`` is gone, and what it came to."""
+
+chain_head = Table(
+    "chain_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("link", BigInteger, nullable=False),
+    Column("hash", String, nullable=False),
+)
+"""One row: the chain's last link. Whoever adds one locks it, so that there is one chain."""
+
+sealed = Table(
+    "sealed",
+    metadata,
+    Column("id", _Sequence, primary_key=True),
+    Column("question_id", String, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("recipient", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("sealed_question", "question_id"),
+    Index("sealed_at", "at"),
+)
+"""One row a body that left, encrypted for the key ``recipient``; ``digest`` is the body's SHA-256."""
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("question_id", String, primary_key=True),
+    Column("correct", Boolean, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+"""One row a question whose answer somebody has called right or wrong; the last word counts."""
 
 keys = Table(
     "keys",
@@ -164,3 +237,35 @@ response_items = Table(
     Index("response_items_response", "response_id"),
 )
 """Which responses hold an item; it goes with them."""
+
+pending = Table(
+    "pending",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("created", UtcTime, nullable=False),
+    Column("status", String, nullable=False),
+    Column("decided", UtcTime),
+    Column("question_id", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("key", String),
+    Column("request", Text, nullable=False),
+    Column("decision", JSON, nullable=False),
+    Column("local_model", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("worst_nanousd", Usd, key="worst_usd", nullable=False),
+    Column("cost_nanousd", Usd, key="cost_usd"),
+    Index("pending_created", "created"),
+)
+"""One row a hand-over that waits for consent, or did; its ``request`` is empty once that is decided."""
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("seq", _Sequence, primary_key=True),
+    Column("digest", BigInteger, nullable=False, unique=True),
+    Column("seen", UtcTime, nullable=False),
+    Index("marks_seen", "seen"),
+    sqlite_autoincrement=True,
+)
+"""Numbers by which texts that stay home are known again, and when each was seen last; never the texts."""

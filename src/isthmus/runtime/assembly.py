@@ -13,16 +13,23 @@ from isthmus.engines.builds import EngineBuild, chosen, driven_by
 from isthmus.engines.loader import WorkerLoader
 from isthmus.engines.pool import open_pool
 from isthmus.engines.resident import Weights
+from isthmus.errors import PriceUnknown
 from isthmus.fit import Budget, budget_of, weights_room
 from isthmus.generator import Generator
-from isthmus.handoff.hosted import HostedModel
-from isthmus.handoff.policy import Rules
-from isthmus.ledger import Ledger
+from isthmus.handoff.away.hosted import HostedModel
+from isthmus.handoff.away.opening import open_hosted
+from isthmus.handoff.conversations.conversation import CachePrice, Conversations
+from isthmus.handoff.estimator import load_profile
+from isthmus.handoff.marking.marks import open_marks
+from isthmus.handoff.rules import Rules
+from isthmus.ledger import Ledger, PendingHandoffs
 from isthmus.machine import memory, survey
 from isthmus.messages import Notice, Progress
 from isthmus.naming import ModelRef, parse_model
+from isthmus.runtime.delegation import Delegation
 from isthmus.runtime.models import Models, resolve
 from isthmus.runtime.runners import open_runner
+from isthmus.runtime.terms import Terms
 from isthmus.settings import Secret, Settings
 from isthmus.store import Store, find, pull, pull_reference
 
@@ -94,13 +101,31 @@ async def have_weights(ref: ModelRef, configuration: Configuration, talk: Talk) 
     return store.require(ref) if entry is None else await pull(entry, store, **terms)
 
 
-def open_hosted(configuration: Configuration, ledger: Ledger) -> HostedModel | None:
-    """The hosted model that the settings name, if they do and nothing forbids it."""
-    settings = configuration.settings
-    name = settings.handoff.provider
-    if name is None or settings.handoff.mode == "off" or settings.handoff.local_only or settings.offline:
+def open_terms(configuration: Configuration, ledger: Ledger) -> Terms:
+    """The terms on which questions are handed over, one for all of a process; its owner closes them.
+
+    Raises:
+        SettingsError: There is no such profile, or what the settings want hidden can't be looked for.
+    """
+    settings, handoff = configuration.settings, configuration.settings.handoff
+    hosted = open_hosted(configuration, ledger)
+    return Terms(
+        rules=rules_of(settings),
+        hosted=hosted,
+        estimator=load_profile(settings.home_path, handoff.profile),
+        pending=PendingHandoffs(ledger.engine, hours=handoff.pending_hours, most=handoff.pending_most),
+        marks=open_marks(handoff.home_only, ledger.engine, settings.home_path),
+        conversations=Conversations(handoff.stickiness, _switching_price(hosted)) if hosted else None,
+        delegation=Delegation(hosted, handoff.delegate_calls, handoff.delegate_usd) if hosted else None,
+    )
+
+
+def _switching_price(hosted: HostedModel) -> CachePrice | None:
+    """What a cold cache costs; None where nobody knows, so that nothing will leave anyway."""
+    try:
+        return CachePrice(*hosted.switching_price())
+    except PriceUnknown:
         return None
-    return HostedModel(name, settings.providers[name], settings.handoff, ledger, configuration.keys.get(name))
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -110,9 +135,11 @@ def rules_of(settings: Settings) -> Rules:
         mode=handoff.mode,
         local_only=handoff.local_only,
         offline=settings.offline,
-        provider=handoff.provider,
+        provider=next(iter(handoff.order), None),
         threshold=handoff.threshold,
         max_hold_tokens=handoff.max_hold_tokens,
+        samples=handoff.samples,
+        delegate=handoff.delegate,
     )
 
 

@@ -1,16 +1,29 @@
 """A stream that can be held back: read ahead without being shown, then shown from its beginning."""
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 
 from isthmus.errors import IsthmusError, WorkerDied
 from isthmus.generator import EventStream
-from isthmus.handoff.estimate import chosen_logprobs
-from isthmus.handoff.policy import Draft
-from isthmus.messages import Event, Finish, TokenScores
+from isthmus.handoff.judging import LocalAnswer
+from isthmus.messages import (
+    Event,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    TokenScore,
+    TokenScores,
+    ToolCallDelta,
+)
 
 _RETRIES = 1
 """A worker that fell before anything was shown is asked once more."""
+_STRETCH = 1.3
+"""By how much holding may put off the first visible token."""
+_WORST_LOGPROB = -20.0
+"""Less is not told apart: an engine may say minus infinity."""
 
 
 class HeldStream:
@@ -24,7 +37,11 @@ class HeldStream:
         self._start = start
         self._stream = start()
         self._events: list[Event] = []
-        self._scored = 0  # tokens whose log-probabilities have come
+        self._tokens = 0  # that have come, as far as can be told
+        self._began = time.perf_counter()
+        self._visible_after_s: float | None = None
+        self.first_after_s: float | None = None
+        """How long the first token took, be it of thinking; None before it has come."""
         self._retries = _RETRIES
         self._whole = False
         self.error: IsthmusError | None = None
@@ -36,15 +53,19 @@ class HeldStream:
         return self.error is None
 
     async def hold(self, tokens: int | None) -> bool:
-        """Read ``tokens`` scored tokens, or all of the answer if None; whether it went well."""
-        goal = math.inf if tokens is None else tokens
-        await self._fill(lambda: self._scored >= goal)
+        """Read ``tokens`` tokens, or all of the answer if None; whether it went well.
+
+        Fewer are read where waiting for them would put off the first visible one by more than three tenths.
+        """
+        if tokens is None:
+            await self._fill(lambda: False)
+        else:
+            await self._fill(lambda: self._tokens >= tokens or self._is_late())
         return self.error is None
 
-    def draft(self) -> Draft:
+    def draft(self) -> LocalAnswer:
         """What the policy may know of the answer so far."""
-        scores = [each for event in self._events if isinstance(event, TokenScores) for each in event.tokens]
-        return Draft(chosen_logprobs(scores), self._whole)
+        return answer_in(self._events, whole=self._whole)
 
     def release(self) -> tuple[list[Event], EventStream]:
         """What was held, and the stream of the rest: to be shown in this order, once, if all went well."""
@@ -66,10 +87,26 @@ class HeldStream:
             except IsthmusError as error:
                 self.error = error
             else:
-                self._events.append(event)
-                if isinstance(event, TokenScores):
-                    self._scored += len(event.tokens)
-                self._whole = isinstance(event, Finish) and event.usage is not None
+                self._take(event)
+
+    def _take(self, event: Event) -> None:
+        self._events.append(event)
+        if self.first_after_s is None and isinstance(event, TextDelta | ReasoningDelta | ToolCallDelta):
+            self.first_after_s = time.perf_counter() - self._began
+        match event:
+            case TokenScores(tokens):
+                self._tokens += len(tokens)
+            case TextDelta() | ToolCallDelta():
+                if self._visible_after_s is None:
+                    self._visible_after_s = time.perf_counter() - self._began
+            case Finish(usage=usage):
+                self._whole = usage is not None
+            case _:
+                pass
+
+    def _is_late(self) -> bool:
+        visible = self._visible_after_s
+        return visible is not None and time.perf_counter() - self._began >= _STRETCH * visible
 
     def _restart(self, error: WorkerDied) -> None:
         """Nothing was shown, so a second try starts from the beginning."""
@@ -78,5 +115,37 @@ class HeldStream:
             return
         self._retries -= 1
         self._events.clear()
-        self._scored = 0
+        self._tokens = 0
+        self._visible_after_s = self.first_after_s = None
         self._stream = self._start()
+
+
+def answer_in(events: Iterable[Event], *, whole: bool) -> LocalAnswer:
+    """The answer that some events make up, as it is judged: the first choice's."""
+    pieces: list[str] = []
+    scores: list[TokenScore] = []
+    reason: FinishReason | None = None
+    for event in events:
+        match event:
+            case TextDelta(text, 0):
+                pieces.append(text)
+            case TokenScores(tokens, 0):
+                scores.extend(tokens)
+            case Finish(index=0):
+                reason = event.reason
+            case _:
+                pass
+    return LocalAnswer(
+        "".join(pieces),
+        tuple(max(each.logprob, _WORST_LOGPROB) for each in scores if not math.isnan(each.logprob)),
+        whole,
+        reason,
+        tuple(_entropy(each) for each in scores if each.top),
+    )
+
+
+def _entropy(score: TokenScore) -> float:
+    """In nats, over a token's likeliest rivals and the rest taken as one."""
+    shares = [math.exp(min(each.logprob, 0.0)) for each in score.top]
+    shares.append(max(0.0, 1.0 - math.fsum(shares)))
+    return -math.fsum(share * math.log(share) for share in shares if share > 0)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -16,8 +16,9 @@ from starlette.requests import Request
 
 from isthmus.errors import DeadlinePassed, RequestError, ScopeMissing
 from isthmus.generator import EventStream
+from isthmus.handoff.rules import stricter
 from isthmus.ledger import Caps
-from isthmus.messages import Event, Notice, Route
+from isthmus.messages import Event, HandoffMode, Notice, Route
 from isthmus.runtime.answer import Ask
 from isthmus.server.exchange import Exchange, exchange_of
 from isthmus.server.state import served
@@ -29,6 +30,44 @@ from isthmus.wire.gathered import Completion
 INTERNAL = "x-isthmus-internal"
 """Sent by the same person's `isthmus ask`, which decides and records by itself: just answer from home."""
 
+HOME_ONLY = "x-isthmus-home-only"
+"""Sent with a request whose conversation, and all that is made of it, is to stay home."""
+HANDOFF = "x-isthmus-handoff"
+"""Sent with a request to ask for a hand-off mode, as the body's field does; the stricter counts."""
+_SAID = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
+
+C = TypeVar("C", bound=Call)
+
+
+def heeding(request: Request, call: C) -> C:
+    """The call with the mark that came in the request's header, if one did.
+
+    Raises:
+        RequestError: What came is neither yes nor no.
+    """
+    said = request.headers.get(HOME_ONLY, "").strip().lower()
+    if said not in _SAID:
+        raise RequestError(f"{HOME_ONLY}: {said[:50]!r} is neither true nor false", param=HOME_ONLY)
+    if not _SAID[said] or call.request.home_only:
+        return call
+    return msgspec.structs.replace(call, request=msgspec.structs.replace(call.request, home_only=True))
+
+
+def _mode(request: Request, call: Call) -> HandoffMode | None:
+    """The mode that the request asks for, in its body or its header.
+
+    Raises:
+        RequestError: There is no such mode.
+    """
+    if (said := request.headers.get(HANDOFF)) is None:
+        return call.handoff
+    try:
+        asked = msgspec.convert(said.strip().lower(), HandoffMode)
+    except msgspec.ValidationError as error:
+        known = ", ".join(get_args(HandoffMode))
+        raise RequestError(f"{HANDOFF}: {said[:50]!r} is not one of {known}", param=HANDOFF) from error
+    return asked if call.handoff is None else stricter(asked, call.handoff)
+
 
 def begin(request: Request, call: Call) -> EventStream:
     """The events of an answer, which begins when the first is asked for.
@@ -38,7 +77,7 @@ def begin(request: Request, call: Call) -> EventStream:
         RequestError: It holds more messages than the settings allow.
         ScopeMissing: It has a grammar, and its key may only ask.
     """
-    service = served(request)
+    service, call = served(request), heeding(request, call)
     own = bool(request.state.own) and INTERNAL in request.headers
     exchange = exchange_of(request)
     if (count := len(call.request.messages)) > service.settings.max_messages:
@@ -60,8 +99,8 @@ def begin(request: Request, call: Call) -> EventStream:
         "api",
         key=request.state.key,
         key_caps=exchange.key.caps if exchange.key else Caps(),
-        handoff=call.handoff,
-        careful=not call.stream,
+        handoff=_mode(request, call),
+        careful=call.whole,
     )
     timeout_s = service.settings.request_timeout_s
     events = runtime.answer(ask)
@@ -201,6 +240,8 @@ def headers(route: Route | None, call: Call) -> dict[str, str]:
     if route is not None:
         said["x-isthmus-route"] = route.decision.target
         said["x-isthmus-reason"] = route.decision.reason
+        if route.consent_id is not None:
+            said["x-isthmus-consent-id"] = route.consent_id
     return said | ignoring(call.ignored)
 
 

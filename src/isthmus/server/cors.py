@@ -20,6 +20,7 @@ _EXPOSED = ", ".join(
         "x-request-id",
         "x-isthmus-route",
         "x-isthmus-reason",
+        "x-isthmus-consent-id",
         "x-isthmus-ignored-parameters",
         "retry-after",
         *_RATES,
@@ -52,7 +53,7 @@ class Cors:
             allowed = origin
         elif "*" in self._origins and (self._without_keys or not self._keys.empty):
             allowed = "*"
-        elif _is_own(origin, said.get(b"host", "")):
+        elif is_own_origin(origin, said.get(b"host", "")):
             return None
         else:
             raise ForeignOrigin(
@@ -79,7 +80,7 @@ def _preflight(said: Mapping[bytes, str]) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-def _is_own(origin: str, host: str) -> bool:
+def is_own_origin(origin: str, host: str) -> bool:
     """Whether the page is the server's own."""
     scheme, separator, rest = origin.partition("://")
     return bool(host) and separator == "://" and scheme in ("http", "https") and rest == host

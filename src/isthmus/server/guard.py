@@ -20,10 +20,12 @@ from isthmus.server.failures import error_response, unexpected
 from isthmus.server.limiter import Limiter
 from isthmus.settings import LOOPBACK, Secret, ServerSettings
 
-_OPEN = frozenset({"/", "/health", "/v1/health", "/ready", "/docs"})
+_OPEN = frozenset({"/", "/health", "/v1/health", "/ready", "/docs", "/handoff"})
 """Paths that tell nothing and need no key."""
 _ANY_KEY = frozenset({"/metrics"})
 """Paths that a key of any scope opens."""
+_ASKERS = "/isthmus/handoff/"
+"""The same for all below it: who asked may decide what becomes of it."""
 _MANAGE = frozenset({"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete"})
 """Paths that change which models there are, beside all of /isthmus/."""
 _UNCOUNTED = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -128,7 +130,7 @@ class Guard:
             if secrets.compare_digest(secret.encode("latin-1"), self._run_key):
                 return True, None
             if (key := self._keys.find(secret)) is not None:
-                if needed is not None and needed not in key.scopes and path not in _ANY_KEY:
+                if needed is not None and needed not in key.scopes and not _open_to_any(path):
                     raise ScopeMissing(
                         f"the key {key.name!r} may not do this: its scope is {', '.join(key.scopes)}",
                         hint=f"isthmus key create NAME --scope {needed}",
@@ -151,11 +153,16 @@ class Guard:
 
 def _needed(path: str) -> KeyScope | None:
     """The scope that a path takes; None where it takes no key."""
-    if path in _OPEN or path.startswith("/docs/"):
+    if path in _OPEN or path.startswith(("/docs/", "/handoff/")):
         return None
     if path.startswith(("/isthmus/", "/api/blobs/")) or path in _MANAGE:
         return "manage"
     return "infer"
+
+
+def _open_to_any(path: str) -> bool:
+    """Whether a key of any scope will do."""
+    return path in _ANY_KEY or path.startswith(_ASKERS)
 
 
 def _secrets(said: Mapping[bytes, str]) -> list[str]:

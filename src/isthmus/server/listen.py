@@ -105,6 +105,7 @@ async def serve(
             async with anyio.create_task_group() as group:
                 group.start_soon(_stop_server, server, service, settings.server.drain_s, stop)
                 await anyio.to_thread.run_sync(service.responses.clean)
+                await anyio.to_thread.run_sync(service.approver.pending.clean)
                 await group.start(service.background.run)
                 on_ready(run)
                 await server.serve(sockets=[sock])

@@ -251,10 +251,26 @@ class _Now(Collector):
                 value = sum(getattr(each, gauge.field) for each in status if each.name == name)
                 family.add_metric([name], value)
             yield family
+        yield from self._providers()
         yield CounterMetricFamily("isthmus_worker_restarts", "Workers that fell at work.", pool.falls())
         build = GaugeMetricFamily("isthmus_build_info", "The version that runs.", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
+
+    def _providers(self) -> Iterator[Metric]:
+        """How the hosted side does."""
+        hosted = self._service.terms.hosted
+        admitted = GaugeMetricFamily(
+            "isthmus_provider_up", "0 while a provider is left alone, having failed.", labels=["provider"]
+        )
+        failures = GaugeMetricFamily(
+            "isthmus_provider_failures", "A provider's failures in a row.", labels=["provider"]
+        )
+        for name, health in (hosted.health if hosted else {}).items():
+            admitted.add_metric([name], float(health.state != "open"))
+            failures.add_metric([name], health.failures)
+        yield admitted
+        yield failures
 
 
 def _single(name: str, what: str, value: float) -> Metric:

@@ -46,6 +46,7 @@ _TAGS = {
     "Ollama": "Ollama's API: the host is `/`.",
     "llama.cpp": "What llama.cpp's server has beside OpenAI's API.",
     "Models": "Which models there are, and which are loaded.",
+    "Hand-off": "What waits for consent to be handed over to a hosted model.",
     "Service": "The server itself.",
 }
 
@@ -66,6 +67,7 @@ _SCHEMES = {
 _ROUTED = {
     "x-isthmus-route": "Who answers: `local` or `hosted`.",
     "x-isthmus-reason": "Why.",
+    "x-isthmus-consent-id": "What waits for your consent, where something does.",
     "x-isthmus-ignored-parameters": "What of the request is not known and had no effect.",
 }
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
-Tag: TypeAlias = Literal["OpenAI", "Anthropic", "Ollama", "llama.cpp", "Models", "Service"]
+Tag: TypeAlias = Literal["OpenAI", "Anthropic", "Ollama", "llama.cpp", "Models", "Hand-off", "Service"]
 Shape: TypeAlias = Any
 """A type that msgspec can describe: a Struct, a union of them, a list, a str."""
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from isthmus.errors import IsthmusError, RequestError
 from isthmus.generator import EventStream
 from isthmus.ledger import KeptResponse, Responses
-from isthmus.server.answering import Opening, begin, gathered, headers, streamed
+from isthmus.server.answering import Opening, begin, gathered, headers, heeding, streamed
 from isthmus.server.background import Job, Keep
 from isthmus.server.body import as_json, read_body
 from isthmus.server.exchange import exchange_of
@@ -31,8 +31,14 @@ from isthmus.wire.responses_answer import (
     ResponseEvent,
     ResponseObject,
 )
-from isthmus.wire.responses_items import Item
-from isthmus.wire.responses_request import Asked, ResponsesCall, ResponsesRequest, parse_responses
+from isthmus.wire.responses_items import Item, marked
+from isthmus.wire.responses_request import (
+    Asked,
+    ResponsesCall,
+    ResponsesRequest,
+    parse_responses,
+    stays_home,
+)
 from isthmus.wire.responses_writer import ResponseWriter
 
 _STILL_S = 60.0
@@ -66,7 +72,7 @@ async def create_response(request: Request) -> Response:
     """Answer a conversation, streamed, whole, or in the background."""
     service, key = served(request), request.state.key
     asked = parse_responses(await read_body(request), keeps=service.responses.days > 0)
-    call = await composed(asked, service, key)
+    call = heeding(request, await composed(asked, service, key))
     writer = ResponseWriter(call, call.model or service.models.default)
     keep = partial(_keep, service.responses, key, call, writer)
     events = begin(request, call)
@@ -127,13 +133,14 @@ async def _keep(kept: Responses, key: str | None, call: ResponsesCall, writer: R
     """Keep a response as it stands, unless the request says no."""
     if not call.store:
         return
+    stays = stays_home(call, writer.route)
     response = KeptResponse(
         id=writer.id,
         key=key,
         previous_id=call.previous_id,
         body=writer.body(),
-        input=call.items,
-        output=writer.output,
+        input=marked(call.items) if stays else call.items,
+        output=marked(writer.output) if stays else writer.output,
     )
     await anyio.to_thread.run_sync(kept.keep, response)
 

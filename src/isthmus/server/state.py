@@ -6,12 +6,12 @@ from typing import cast
 import anyio
 from starlette.requests import Request
 
-from isthmus.handoff.hosted import HostedModel
-from isthmus.handoff.policy import Rules
-from isthmus.ledger import Ledger, Responses
+from isthmus.ledger import Ledger, PendingHandoffs, Responses
 from isthmus.runtime.answer import Runtime
+from isthmus.runtime.approving import Approver
 from isthmus.runtime.models import Models
 from isthmus.runtime.observing import Observer
+from isthmus.runtime.terms import Terms
 from isthmus.server.background import Background
 from isthmus.settings import ServerSettings
 
@@ -23,9 +23,8 @@ class Served:
 
     Args:
         models: The local ones.
-        rules: The person's, for who may answer.
+        terms: Those on which questions are handed over.
         ledger: Where answers are recorded.
-        hosted: The hosted model, where one is configured.
         max_body_bytes: The largest request body that is read.
         ping_s: How long a stream may be silent before a ping is sent.
         settings: The other limits and times of the server.
@@ -33,6 +32,7 @@ class Served:
     Attributes:
         responses: Those of the Responses API that are kept.
         background: Those that are made without their client.
+        approver: What waits for consent, and how it is sent.
         in_flight: How many requests are being answered.
         draining: Whether the server is about to stop, so that nobody new is let in.
     """
@@ -40,10 +40,9 @@ class Served:
     def __init__(
         self,
         models: Models,
-        rules: Rules,
+        terms: Terms,
         ledger: Ledger,
         *,
-        hosted: HostedModel | None = None,
         max_body_bytes: int,
         ping_s: float = 10.0,
         settings: ServerSettings = _USUAL,
@@ -58,9 +57,9 @@ class Served:
         self.draining = False
         self._empty = anyio.Event()
         self.since = int(time.time())
-        self._rules = rules
+        self.terms = terms
         self.ledger = ledger
-        self._hosted = hosted
+        self.approver = Approver(terms.pending or PendingHandoffs(ledger.engine), terms, ledger)
 
     def drain(self) -> None:
         """Let nobody new in, and send those away who wait for a model."""
@@ -90,7 +89,7 @@ class Served:
             UnknownModel: There is no such model.
         """
         home = self.models.home(model, key=key)
-        return Runtime(home, self._rules, hosted=self._hosted, ledger=self.ledger, observer=observer)
+        return Runtime(home, self.terms, ledger=self.ledger, observer=observer)
 
     def bare(self, model: str | None, observer: Observer | None = None) -> Runtime:
         """The model alone, without hand-off or ledger, for a caller that brings its own.
@@ -98,7 +97,7 @@ class Served:
         Raises:
             UnknownModel: There is no such model.
         """
-        return Runtime(self.models.home(model), Rules(), observer=observer)
+        return Runtime(self.models.home(model), Terms(), observer=observer)
 
 
 def served(request: Request) -> Served:

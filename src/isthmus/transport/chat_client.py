@@ -1,14 +1,17 @@
-"""One streamed Chat Completions call over HTTP, from a request to events.
+"""One streamed call of a model's API over HTTP, from a request to events.
 
 Errors are `UpstreamError`, with the facts and without judgement: whether it is the engine's fault, the
 provider's or the request's is known a floor up, where it is mapped.
 """
 
 import asyncio
+import math
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Literal, TypeAlias, cast
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, Protocol, TypeAlias, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -16,11 +19,12 @@ import aiohttp
 import msgspec
 
 from isthmus.generator import EventStream
+from isthmus.messages import Event, Finish
 from isthmus.settings import Secret
 from isthmus.wire.chat_reader import ChunkReader, StreamError
 from isthmus.wire.sse import DONE, EventReader
 
-Kind: TypeAlias = Literal["unreachable", "timeout", "rejected", "overloaded", "failed", "cut"]
+Kind: TypeAlias = Literal["unreachable", "timeout", "rejected", "overloaded", "failed", "cut", "garbled"]
 
 _END_S = 0.5
 """How long the body's end may take after ``[DONE]``; only a connection read to its end is used again."""
@@ -34,9 +38,9 @@ _WHOLE_BODIES = frozenset({"application/json", "text/html"})
 class UpstreamError(Exception):
     """A call that didn't come to a whole answer.
 
-    ``kind``: unreachable (no connection), timeout (no answer in time), rejected (4xx), overloaded (429,
-    503), failed (other 5xx, an error in the stream, not the API's language), cut (the stream ended before
-    the answer did).
+    ``kind``: unreachable (no connection), timeout (no answer in time, or a gateway says so), rejected (4xx),
+    overloaded (429, 503, 529), failed (other 5xx, an error in the stream), cut (the stream ended before the
+    answer did), garbled (no status of failure, and not the API's language either).
     ``detail`` is the upstream's error object, where it sent one. ``retry_after_s`` is its own advice.
     """
 
@@ -57,18 +61,42 @@ class UpstreamError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class Reader(Protocol):
+    """What makes events of one answer's payloads."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether a payload has said that it is the last."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """Whether the answer is."""
+        ...
+
+    def read(self, payload: bytes) -> list[Event]:
+        """The events of one payload."""
+        ...
+
+    def finish(self) -> Iterator[Finish]:
+        """How the answer ended."""
+        ...
+
+
 class ChatClient:
     """Calls one address; `close` gives its connections back.
 
     Args:
-        base_url: Up to and including the version, without a slash at the end.
-        key: Sent as a bearer token.
+        base_url: Up to and including the version. A query (Azure's ``api-version``) stays behind the path.
+        key: What proves who asks.
+        key_header: The header that the key is sent in; in ``Authorization`` as a bearer token.
         connect_timeout_s: How long a connection may take.
         first_byte_timeout_s: How long the answer may take to begin: its head, and the first of its body.
         stall_timeout_s: The longest silence in the middle of it.
         headers: Sent with each call.
         proxies: Whether the proxies that the environment names are used. Never for what is local: a
             proxy would carry a question off the machine.
+        compressed: Whether a body may come compressed, as some gateways send it unasked.
         reuse: Whether connections are kept for the next call. Our own worker closes them when it likes, so
             that a call may find its connection gone, and on loopback a new one costs next to nothing.
         usage_each: Whether each choice comes with a usage of its own, as our own worker's do.
@@ -79,17 +107,23 @@ class ChatClient:
         base_url: str,
         *,
         key: Secret | None = None,
+        key_header: str = "Authorization",
         connect_timeout_s: float = 5.0,
         first_byte_timeout_s: float = 60.0,
         stall_timeout_s: float = 60.0,
         headers: Mapping[str, str] | None = None,
         proxies: bool = False,
+        compressed: bool = False,
         reuse: bool = True,
         usage_each: bool = False,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        base, _, query = base_url.partition("?")
+        self._base_url = base.rstrip("/")
+        self._query = f"?{query}" if query else ""
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         self._key = key
+        self._key_header = key_header
+        self._compressed = compressed
         self._connect_timeout_s = connect_timeout_s
         self._first_byte_timeout_s = first_byte_timeout_s
         self._stall_timeout_s = stall_timeout_s
@@ -98,13 +132,28 @@ class ChatClient:
         self._usage_each = usage_each
         self._session: aiohttp.ClientSession | None = None
 
-    async def stream(self, body: bytes, choices: int = 1, *, path: str = "/chat/completions") -> EventStream:
+    async def stream(
+        self,
+        body: bytes,
+        choices: int = 1,
+        *,
+        path: str = "/chat/completions",
+        reader: Reader | None = None,
+    ) -> EventStream:
         """Send ``body`` and yield the events of the answer; closing the iterator hangs up at once.
+
+        Args:
+            body: The request.
+            choices: How many the answer has.
+            path: Where it goes, below the base address.
+            reader: What understands the answer; by default Chat Completions' chunks are.
 
         Raises:
             UpstreamError: See there. Events may have come before.
         """
-        reader, events = ChunkReader(choices, usage_each=self._usage_each), EventReader()
+        events = EventReader()
+        if reader is None:
+            reader = ChunkReader(choices, usage_each=self._usage_each)
         with _translated(self._key):
             response, piece = await self._begin(path, body)
             async with response:
@@ -114,7 +163,7 @@ class ChatClient:
                     for payload in payloads[: payloads.index(DONE)] if done else payloads:
                         for event in reader.read(payload):
                             yield event
-                    if done:
+                    if done or reader.ended:
                         await _read_to_end(response)
                         break
                     piece = await response.content.readany()
@@ -151,7 +200,7 @@ class ChatClient:
                 asyncio.timeout(self._first_byte_timeout_s),
                 self._open().request(
                     method,
-                    self._base_url + path,
+                    self._base_url + path + self._query,
                     data=body,
                     headers=self._head(),
                     allow_redirects=False,
@@ -170,7 +219,7 @@ class ChatClient:
         async with asyncio.timeout(self._first_byte_timeout_s):
             # No redirects: a key and a question go to the address that the person named, or nowhere.
             response = await self._open().post(
-                self._base_url + path,
+                self._base_url + path + self._query,
                 data=body,
                 headers=self._head(),
                 allow_redirects=False,
@@ -201,7 +250,7 @@ class ChatClient:
             self._session = aiohttp.ClientSession(
                 timeout=timeout,
                 connector=connector,
-                auto_decompress=False,
+                auto_decompress=self._compressed,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
@@ -209,7 +258,8 @@ class ChatClient:
     def _head(self) -> dict[str, str]:
         if self._key is None:
             return self._headers
-        return {**self._headers, "Authorization": f"Bearer {self._key.reveal()}"}
+        bearer = "Bearer " if self._key_header == "Authorization" else ""
+        return {**self._headers, self._key_header: bearer + self._key.reveal()}
 
 
 def _proxy_for(address: str) -> str | None:
@@ -233,9 +283,9 @@ def _translated(key: Secret | None) -> Generator[None]:
         raise UpstreamError("unreachable", f"the proxy answered with status {error.status}") from None
     except aiohttp.ClientResponseError:
         # Cut off from its cause, which holds the request's headers, and so the key.
-        raise UpstreamError("failed", "it doesn't speak HTTP as it should") from None
+        raise UpstreamError("garbled", "it doesn't speak HTTP as it should") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise UpstreamError("failed", f"it sent something that is not its API's JSON ({error})") from error
+        raise UpstreamError("garbled", f"it sent something that is not its API's JSON ({error})") from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise UpstreamError("unreachable", _reason(error)) from error
     except TimeoutError as error:
@@ -264,27 +314,47 @@ async def _refusal(response: aiohttp.ClientResponse, key: Secret | None) -> Upst
                 raw += piece
     detail, message = _error_object(_without(key, raw[:_ERROR_BYTES].decode(errors="replace")))
     status = response.status
+    kind = _kind(status, told=bool(message))
     if 300 <= status < 400:
         message = f"it redirects elsewhere ({status}), which is not followed"
     elif not message:
         told = f"status {status}" if status != 200 else f"{response.content_type}, not a stream of events"
         message = f"it answered with {told}"
-    retry_after = response.headers.get("Retry-After", "")
     return UpstreamError(
-        _kind(status),
+        kind,
         message[:_MESSAGE_LENGTH],
         status=status,
         detail=detail,
-        retry_after_s=float(retry_after) if retry_after.isdecimal() else None,
+        retry_after_s=_retry_after(response.headers, datetime.now(UTC)),
     )
 
 
-def _kind(status: int) -> Kind:
-    if status in (429, 503):
+def _kind(status: int, *, told: bool) -> Kind:
+    if status in (429, 503, 529):  # 529 is Anthropic's
         return "overloaded"
-    if status == 408:
+    if status in (408, 504, 524):  # 524 is Cloudflare's: who stands behind it may have gone on
         return "timeout"
-    return "rejected" if 300 <= status < 500 else "failed"
+    if status < 300:
+        return "failed" if told else "garbled"
+    return "rejected" if status < 500 else "failed"
+
+
+def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds until it wants to be asked again: told in milliseconds (OpenAI's), in seconds, or as a date."""
+    with suppress(ValueError):
+        if milliseconds := headers.get("Retry-After-Ms"):
+            return _not_negative(float(milliseconds) / 1000)
+        if seconds := headers.get("Retry-After"):
+            return _not_negative(float(seconds))
+    with suppress(ValueError):
+        moment = parsedate_to_datetime(headers.get("Retry-After", ""))
+        return _not_negative((moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+    return None
+
+
+def _not_negative(seconds: float) -> float | None:
+    """A wait that can be waited for; None for "nan" and "inf", which are numbers, too."""
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
 def _error_object(raw: str) -> tuple[dict[str, Any], str]:
@@ -294,6 +364,8 @@ def _error_object(raw: str) -> tuple[dict[str, Any], str]:
     except (msgspec.MsgspecError, RecursionError):
         # A web page says nothing to a person in a terminal.
         return {}, "" if raw.lstrip().startswith("<") else " ".join(raw.split())
+    if isinstance(body, list) and body:
+        body = cast("list[Any]", body)[0]  # Google wraps its error in a list
     if isinstance(body, dict):
         tree = cast("dict[str, Any]", body)
         inner: Any = tree.get("error", tree)

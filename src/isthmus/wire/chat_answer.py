@@ -38,6 +38,7 @@ class Isthmus(Struct):
     p_local_wrong: float | None = None
     threshold: float | None = None
     features: dict[str, float] | None = None
+    detail: str | None = None
     cost_usd: str | None = None
     timings: Timings | None = None
     notice: Notice | None = None

@@ -1,30 +1,66 @@
 """Chat Completions requests, as a client: the nouns become the body of an upstream's call."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from isthmus.errors import RequestError
 from isthmus.messages import GenerationRequest, Message, Part, TextPart, Tool
 
-Dialect: TypeAlias = Literal["llama", "runner", "hosted", "openai"]
-"""Who is called: our own worker, a person's local runner, a hosted model, OpenAI itself."""
+Dialect: TypeAlias = Literal["llama", "runner", "hosted"]
+"""Who is called: our own worker, a person's local runner, a hosted model."""
+
+
+class Spelling(Struct, frozen=True, kw_only=True):
+    """The names by which an address calls what all of them know, where it differs from most.
+
+    ``usage``: whether it must be asked, by ``stream_options``, to say how many tokens there were.
+    ``developer``: whether it knows that role; elsewhere it is the system's.
+    ``call_extra`` is sent with every earlier call of a tool.
+    """
+
+    length: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    seed: Literal["seed", "random_seed"] = "seed"
+    usage: bool = True
+    developer: bool = False
+    call_extra: dict[str, Any] = {}
+
+
+PLAIN = Spelling()
+"""What most addresses understand."""
 
 _ENCODER = msgspec.json.Encoder()
 
 
-def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> bytes:
+def render_chat(
+    request: GenerationRequest,
+    model: str,
+    dialect: Dialect,
+    spelling: Spelling = PLAIN,
+    extra: Mapping[str, Any] = MappingProxyType({}),
+) -> bytes:
     """The body of a streaming call upstream; parameters that were not given are not sent.
+
+    Args:
+        request: What is asked.
+        model: The model's name there.
+        dialect: Who is called.
+        spelling: The names that they have for things.
+        extra: What stands beside them, whatever it means there.
 
     Raises:
         RequestError: A schema in it is nested too deeply, or whoever is called keeps to no grammar.
     """
     body: dict[str, Any] = {
         "model": model,
-        "messages": [_render_message(m, dialect) for m in request.messages],
+        "messages": [_render_message(m, dialect, spelling) for m in request.messages],
         "stream": True,
-        "stream_options": {"include_usage": True},
-        **render_sampling(request, dialect),
+        **({"stream_options": {"include_usage": True}} if spelling.usage else {}),
+        **render_sampling(request, dialect, spelling),
+        **extra,
     }
     optional: dict[str, Any] = {
         "tools": [{"type": "function", "function": _render_tool(t)} for t in request.tools] or None,
@@ -46,21 +82,23 @@ def render_chat(request: GenerationRequest, model: str, dialect: Dialect) -> byt
         raise RequestError("the request is nested too deeply to be passed on") from error
 
 
-def render_sampling(request: GenerationRequest, dialect: Dialect) -> dict[str, Any]:
+def render_sampling(
+    request: GenerationRequest, dialect: Dialect, spelling: Spelling = PLAIN
+) -> dict[str, Any]:
     """How tokens are chosen and where an answer ends, as far as the request says.
 
     Raises:
         RequestError: It has a grammar, and whoever is called is not known to keep to one.
     """
     chosen: dict[str, Any] = {
-        "max_completion_tokens" if dialect == "openai" else "max_tokens": request.max_tokens,
+        spelling.length: request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
-        "seed": request.seed,
+        spelling.seed: request.seed,
         "stop": list(request.stop) or None,
         "presence_penalty": request.presence_penalty,
         "frequency_penalty": request.frequency_penalty,
-        "logit_bias": request.logit_bias,
+        "logit_bias": _biases(request.logit_bias),
         "n": request.n if request.n > 1 else None,
     }
     if dialect in ("llama", "runner"):
@@ -77,6 +115,11 @@ def render_sampling(request: GenerationRequest, dialect: Dialect) -> dict[str, A
     if dialect == "llama" and request.stop:
         chosen["verbose"] = True  # only its debugging answer says which of the sequences ended it
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _biases(biases: dict[str, float] | None) -> dict[str, float] | None:
+    """Whole numbers as such: OpenAI publishes no others."""
+    return biases and {token: int(bias) if bias == int(bias) else bias for token, bias in biases.items()}
 
 
 def _render_grammar(grammar: str, dialect: Dialect) -> dict[str, Any]:
@@ -103,9 +146,9 @@ def _render_template(request: GenerationRequest, dialect: Dialect) -> dict[str, 
     return rendered | {"chat_template_kwargs": template} if template else rendered
 
 
-def _render_message(message: Message, dialect: Dialect) -> dict[str, Any]:
+def _render_message(message: Message, dialect: Dialect, spelling: Spelling) -> dict[str, Any]:
     # Open models' templates know no developer role; to them it is the system's.
-    role = "system" if message.role == "developer" and dialect != "openai" else message.role
+    role = "system" if message.role == "developer" and not spelling.developer else message.role
     content = message.content
     rendered: dict[str, Any] = {
         "role": role,
@@ -115,7 +158,12 @@ def _render_message(message: Message, dialect: Dialect) -> dict[str, Any]:
         rendered["name"] = message.name
     if message.tool_calls:
         rendered["tool_calls"] = [
-            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            {
+                "id": c.id,
+                "type": "function",
+                "function": {"name": c.name, "arguments": c.arguments},
+                **spelling.call_extra,
+            }
             for c in message.tool_calls
         ]
     if message.tool_call_id is not None:

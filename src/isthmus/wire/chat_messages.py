@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from isthmus.errors import RequestError
 from isthmus.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
+from isthmus.wire.call import Mark, is_marked
 from isthmus.wire.images import MAX_IMAGES, check_image
 
 MAX_MESSAGES = 10_000
@@ -30,6 +31,7 @@ class ContentPart(Struct):
     text: str | None = None
     refusal: str | None = None
     image_url: ImageUrl | None = None
+    isthmus: Mark | None = None
 
 
 class PastFunction(Struct):
@@ -58,6 +60,7 @@ class ChatMessage(Struct):
     refusal: str | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
+    isthmus: Mark | None = None
 
 
 # ---------------------------------------------------------------- and what they come to
@@ -90,7 +93,12 @@ def _whole_turns(messages: Iterable[Message]) -> tuple[Message, ...]:
         if turns and _goes_on(turns[-1], message):
             before = turns.pop()
             content = before.content or message.content
-            message = msgspec.structs.replace(message, content=content, reasoning=before.reasoning)
+            message = msgspec.structs.replace(
+                message,
+                content=content,
+                reasoning=before.reasoning,
+                home_only=before.home_only or message.home_only,
+            )
         turns.append(message)
     return tuple(turns)
 
@@ -129,7 +137,12 @@ def _message(asked: ChatMessage, param: str) -> Message:
             ToolCall(c.id, c.function.name, c.function.arguments) for c in asked.tool_calls or ()
         ),
         tool_call_id=asked.tool_call_id,
+        home_only=is_marked(asked.isthmus, *_marks(asked.content)),
     )
+
+
+def _marks(content: str | list[ContentPart] | None) -> list[Mark | None]:
+    return [part.isthmus for part in content] if isinstance(content, list) else []
 
 
 def _part(part: ContentPart, param: str) -> Part:

@@ -32,8 +32,16 @@ class _ToolCallChunk(Struct):
     function: _FunctionDelta | None = None
 
 
+class _Piece(Struct):
+    """A part of a content that is a list, as Mistral's thinking models write it."""
+
+    type: str | None = None
+    text: str | None = None
+    thinking: "list[_Piece] | None" = None
+
+
 class _Delta(Struct):
-    content: str | None = None
+    content: str | list[_Piece] | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
     refusal: str | None = None
@@ -52,15 +60,6 @@ class _Logprobs(Struct):
     content: list[_Logprob] | None = None
 
 
-class _Choice(Struct):
-    index: int = 0
-    delta: _Delta | None = None
-    text: str | None = None  # of completions without a template
-    logprobs: _Logprobs | None = None
-    finish_reason: str | None = None
-    stop_reason: str | int | None = None  # vLLM: which of the request's sequences, or of its own tokens
-
-
 class _PromptDetails(Struct):
     cached_tokens: int | None = None
 
@@ -72,8 +71,21 @@ class _CompletionDetails(Struct):
 class _Usage(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None  # Moonshot's
+    prompt_cache_hit_tokens: int | None = None  # DeepSeek's
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
+
+
+class _Choice(Struct):
+    index: int = 0
+    delta: _Delta | None = None
+    text: str | None = None  # of completions without a template
+    logprobs: _Logprobs | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None  # vLLM: which of the request's sequences, or of its own tokens
+    usage: _Usage | None = None  # Moonshot's place for it
 
 
 class _Timings(Struct):
@@ -84,6 +96,10 @@ class _Timings(Struct):
 
 class _Verbose(Struct):
     stopping_word: str | None = None
+
+
+class _Groq(Struct):
+    usage: _Usage | None = None
 
 
 class _Error(Struct):
@@ -97,6 +113,7 @@ class _Chunk(Struct):
     usage: _Usage | None = None
     timings: _Timings | None = None
     error: _Error | str | None = None
+    x_groq: _Groq | None = None
     verbose: _Verbose | None = field(default=None, name="__verbose")  # llama.cpp, where it was asked for
 
 
@@ -106,6 +123,10 @@ _FINISH: dict[str, FinishReason] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
+    "eos": "stop",  # Together
+    "model_length": "length",  # Mistral
+    "max_tokens": "length",
+    "tool_use": "tool_calls",
 }
 
 _BROKEN = frozenset({"abort", "error", "insufficient_system_resource"})
@@ -132,8 +153,12 @@ class ChunkReader:
         self._expected = choices
         self._reasons: dict[int, FinishReason] = {}
         self._stops: dict[int, str] = {}
+        self._calls = _Calls()
         self._usage: Usage | None = None
         self._timings: Timings | None = None
+
+    ended = False
+    """Nothing in a chunk says that it is the last; ``[DONE]`` does."""
 
     @property
     def whole(self) -> bool:
@@ -155,7 +180,7 @@ class ChunkReader:
             if choice.logprobs and choice.logprobs.content:
                 events.append(TokenScores(tuple(map(_score, choice.logprobs.content)), choice.index))
             if choice.delta:
-                _add_deltas(events, choice.delta, choice.index)
+                _add_deltas(events, choice.delta, choice.index, self._calls)
             elif choice.text:
                 events.append(TextDelta(choice.text, choice.index))
             if choice.finish_reason in _BROKEN:
@@ -166,8 +191,8 @@ class ChunkReader:
                     self._stops[choice.index] = choice.stop_reason
             if chunk.verbose is not None and chunk.verbose.stopping_word:
                 self._stops[choice.index] = chunk.verbose.stopping_word
-        if chunk.usage:
-            usage = _read_usage(chunk.usage)
+        if told := chunk.usage or _elsewhere(chunk):
+            usage = _read_usage(told)
             self._usage = _both(self._usage, usage) if self._usage_each and self._usage else usage
         if chunk.timings:
             self._timings = Timings(
@@ -190,14 +215,53 @@ class ChunkReader:
             )
 
 
-def _add_deltas(events: list[Event], delta: _Delta, index: int) -> None:
+class _Calls:
+    """Which of an answer's calls a piece belongs to.
+
+    Some upstreams give every call the index 0, or none: a new id under an index that is taken is a new call.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, int], tuple[str | None, int]] = {}  # choice, index: id, position
+
+    def position(self, choice: int, call: _ToolCallChunk) -> int:
+        """Where the call stands among those of its choice."""
+        known = self._open.get((choice, call.index))
+        if known is not None and (not call.id or known[0] in (None, call.id)):
+            return known[1]
+        taken = {position for (of, _), (_, position) in self._open.items() if of == choice}
+        position = call.index if known is None and call.index not in taken else max(taken) + 1
+        self._open[choice, call.index] = (call.id or None, position)
+        return position
+
+
+def _add_deltas(events: list[Event], delta: _Delta, index: int, calls: _Calls) -> None:
     if thought := delta.reasoning_content or delta.reasoning:
         events.append(ReasoningDelta(thought, index))
-    if text := delta.content or delta.refusal:
-        events.append(TextDelta(text, index))
+    content = delta.content or delta.refusal
+    if isinstance(content, list):
+        _add_pieces(events, content, index)
+    elif content:
+        events.append(TextDelta(content, index))
     for call in delta.tool_calls or ():
         function = call.function or _FunctionDelta()
-        events.append(ToolCallDelta(call.index, call.id, function.name, function.arguments or "", index))
+        position = calls.position(index, call)
+        events.append(ToolCallDelta(position, call.id, function.name, function.arguments or "", index))
+
+
+def _add_pieces(events: list[Event], pieces: list[_Piece], index: int) -> None:
+    for piece in pieces:
+        if thought := "".join(part.text or "" for part in piece.thinking or ()):
+            events.append(ReasoningDelta(thought, index))
+        if piece.text:
+            events.append(TextDelta(piece.text, index))
+
+
+def _elsewhere(chunk: _Chunk) -> _Usage | None:
+    """The usage, where it isn't in OpenAI's place."""
+    if chunk.x_groq is not None:
+        return chunk.x_groq.usage
+    return next((choice.usage for choice in chunk.choices or () if choice.usage), None)
 
 
 def _seconds(milliseconds: float | None) -> float | None:
@@ -230,9 +294,14 @@ def _both(one: Usage, other: Usage) -> Usage:
 
 def _read_usage(usage: _Usage) -> Usage:
     prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    asked, written = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return Usage(
-        prompt_tokens=usage.prompt_tokens or 0,
-        completion_tokens=usage.completion_tokens or 0,
+        prompt_tokens=asked,
+        # xAI and Google leave thinking, which is billed, out of the completion, and have it in the total.
+        completion_tokens=max(written, (usage.total_tokens or 0) - asked),
         reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
-        cached_tokens=(prompt.cached_tokens or 0) if prompt else 0,
+        cached_tokens=(prompt and prompt.cached_tokens)
+        or usage.cached_tokens
+        or usage.prompt_cache_hit_tokens
+        or 0,
     )

@@ -4,6 +4,15 @@ from typing import TypeAlias
 
 from msgspec import Raw, Struct
 
+from isthmus.wire.call import Mark
+
+
+class Block(Struct, kw_only=True):
+    """Any block: what it is made of, and our own mark beside it."""
+
+    isthmus: Mark | None = None
+
+
 # ---------------------------------------------------------------- where a block's content comes from
 
 
@@ -35,13 +44,13 @@ class TextSource(Struct, tag="text"):
 # ---------------------------------------------------------------- what a person or an agent says
 
 
-class TextBlock(Struct, tag="text"):
+class TextBlock(Block, tag="text"):
     """A run of text."""
 
     text: str
 
 
-class ImageBlock(Struct, tag="image"):
+class ImageBlock(Block, tag="image"):
     """An image."""
 
     source: Base64Source | UrlSource | FileSource
@@ -53,7 +62,7 @@ class ContentSource(Struct, tag="content"):
     content: str | list[TextBlock | ImageBlock]
 
 
-class DocumentBlock(Struct, tag="document"):
+class DocumentBlock(Block, tag="document"):
     """A document to read."""
 
     source: TextSource | ContentSource | Base64Source | UrlSource | FileSource
@@ -61,7 +70,7 @@ class DocumentBlock(Struct, tag="document"):
     context: str | None = None
 
 
-class SearchResultBlock(Struct, tag="search_result"):
+class SearchResultBlock(Block, tag="search_result"):
     """Something found, and where."""
 
     source: str
@@ -69,7 +78,7 @@ class SearchResultBlock(Struct, tag="search_result"):
     content: list[TextBlock]
 
 
-class ToolReferenceBlock(Struct, tag="tool_reference"):
+class ToolReferenceBlock(Block, tag="tool_reference"):
     """A tool that a search among tools has found."""
 
     tool_name: str
@@ -78,7 +87,7 @@ class ToolReferenceBlock(Struct, tag="tool_reference"):
 ResultBlock: TypeAlias = TextBlock | ImageBlock | DocumentBlock | SearchResultBlock | ToolReferenceBlock
 
 
-class ToolResultBlock(Struct, tag="tool_result"):
+class ToolResultBlock(Block, tag="tool_result"):
     """What a tool gave back."""
 
     tool_use_id: str
@@ -86,7 +95,7 @@ class ToolResultBlock(Struct, tag="tool_result"):
     is_error: bool | None = None
 
 
-class SystemBlock(Struct, tag="mid_conv_system"):
+class SystemBlock(Block, tag="mid_conv_system"):
     """Instructions in the middle of a conversation."""
 
     content: list[TextBlock]
@@ -95,20 +104,20 @@ class SystemBlock(Struct, tag="mid_conv_system"):
 # ---------------------------------------------------------------- what a model has said
 
 
-class ThinkingBlock(Struct, tag="thinking"):
+class ThinkingBlock(Block, tag="thinking"):
     """What it thought; any signature is accepted."""
 
     thinking: str
     signature: str | None = None
 
 
-class RedactedThinkingBlock(Struct, tag="redacted_thinking"):
+class RedactedThinkingBlock(Block, tag="redacted_thinking"):
     """What it thought, for the eyes of its maker."""
 
     data: str
 
 
-class ToolUseBlock(Struct, tag="tool_use"):
+class ToolUseBlock(Block, tag="tool_use"):
     """A call that it asked for."""
 
     id: str
@@ -119,7 +128,7 @@ class ToolUseBlock(Struct, tag="tool_use"):
 # ---------------------------------------------------------------- what Anthropic's own tools did
 
 
-class HostedBlock(Struct):
+class HostedBlock(Block):
     """What happened at Anthropic; it means nothing to another model's template."""
 
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from isthmus.messages import Effort, GenerationRequest, HandoffMode, Tool, ToolChoice
-from isthmus.wire.call import Call, Extension
+from isthmus.wire.call import Call, Extension, is_marked
 from isthmus.wire.chat_messages import MAX_MESSAGES
 from isthmus.wire.choices import choose
 from isthmus.wire.decoding import BodyDecoder
@@ -166,6 +166,7 @@ def _prompt(asked: PromptRequest) -> tuple[GenerationRequest, list[str]]:
         tool_choice=_tool_choice(choice, tools),
         parallel_tool_calls=False if choice and choice.disable_parallel_tool_use else None,
         response_format=_response_format(asked),
+        home_only=is_marked(asked.isthmus),
     )
     return request, [*conversation.dropped, *dropped]
 

@@ -5,6 +5,7 @@ other from the same side. Templates want one message a tool result, right behind
 and instructions at the beginning only.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -12,9 +13,11 @@ from msgspec import Struct
 
 from isthmus.errors import RequestError
 from isthmus.messages import ImagePart, Message, Part, TextPart, ToolCall
+from isthmus.wire.call import Mark, is_marked
 from isthmus.wire.images import MAX_IMAGES, check_image
 from isthmus.wire.messages_blocks import (
     Base64Source,
+    Block,
     ContentBlock,
     ContentSource,
     DocumentBlock,
@@ -42,6 +45,7 @@ class Turn(Struct):
 
     role: Literal["user", "assistant", "system"]
     content: str | list[ContentBlock]
+    isthmus: Mark | None = None
 
 
 class Conversation:
@@ -55,8 +59,10 @@ class Conversation:
         self.dropped: list[str] = []
         """What is of no use to another model, by place and type."""
         self._messages: list[Message] = []
+        self._marked = False  # the turn that is being taken
         if instructions := _plain(system or ""):
-            self._messages.append(Message("system", instructions))
+            marked = isinstance(system, list) and _bear_mark(system)
+            self._messages.append(Message("system", instructions, home_only=marked))
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -81,6 +87,7 @@ class Conversation:
         """
         content = [TextBlock(turn.content)] if isinstance(turn.content, str) else turn.content
         blocks = [(block, f"{param}.content[{place}]") for place, block in enumerate(content)]
+        self._marked = is_marked(turn.isthmus) or _bear_mark(content)
         match turn.role:
             case "user":
                 self._hear(blocks)
@@ -95,7 +102,9 @@ class Conversation:
         for block, param in blocks:
             if isinstance(block, ToolResultBlock):
                 result = _result_parts(block, param)
-                self._messages.append(Message("tool", _told(block, result), tool_call_id=block.tool_use_id))
+                told = _told(block, result)
+                marked = self._marked
+                self._messages.append(Message("tool", told, tool_call_id=block.tool_use_id, home_only=marked))
                 # A tool's message is text, so its pictures are shown right behind it.
                 parts += [part for part in result if isinstance(part, ImagePart)]
             elif isinstance(block, SystemBlock):
@@ -147,6 +156,8 @@ class Conversation:
             self._append(Message("user", _reminder(text).text))
 
     def _append(self, message: Message) -> None:
+        if self._marked:
+            message = msgspec.structs.replace(message, home_only=True)
         last = self._messages[-1] if self._messages else None
         if last is not None and last.role == message.role:
             self._messages[-1] = _merged(last, message)
@@ -229,6 +240,25 @@ def _call(block: ToolUseBlock, param: str) -> ToolCall:
     return ToolCall(block.id, block.name, arguments.decode())
 
 
+def _bear_mark(blocks: Sequence[Block]) -> bool:
+    """Whether a block, or one within it, says that it stays home."""
+    return any(is_marked(block.isthmus) or _bear_mark(_within(block)) for block in blocks)
+
+
+def _within(block: Block) -> Sequence[Block]:
+    """The blocks that a block is made of."""
+    match block:
+        case DocumentBlock(source=ContentSource(content)):
+            pass
+        case ToolResultBlock(content=content) | SearchResultBlock(content=content):
+            pass
+        case SystemBlock(content):
+            pass
+        case _:
+            content = ()
+    return () if content is None or isinstance(content, str) else content
+
+
 def _unreadable(block: ContentBlock, param: str) -> RequestError:
     return RequestError(f"{param}: a block of type {_type_of(block)!r} has no place here", param=param)
 
@@ -264,6 +294,7 @@ def _merged(first: Message, second: Message) -> Message:
         content=_content([*_parts(first), *_parts(second)]),
         reasoning=_GAP.join(filter(None, (first.reasoning, second.reasoning))) or None,
         tool_calls=first.tool_calls + second.tool_calls,
+        home_only=first.home_only or second.home_only,
     )
 
 

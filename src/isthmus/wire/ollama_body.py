@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from isthmus.errors import RequestError
 from isthmus.messages import Role
-from isthmus.wire.call import Extension
+from isthmus.wire.call import Extension, Mark
 from isthmus.wire.images import check_image
 
 MAX_TOP_LOGPROBS = 20
@@ -67,6 +67,7 @@ class OllamaMessage(Struct):
     tool_calls: list[CalledTool] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
+    isthmus: Mark | None = None
 
 
 class OfferedFunction(Struct):

@@ -18,7 +18,7 @@ from isthmus.messages import (
     Tool,
     ToolCall,
 )
-from isthmus.wire.call import Call
+from isthmus.wire.call import Call, is_marked
 from isthmus.wire.choices import check_tools
 from isthmus.wire.decoding import BodyDecoder
 from isthmus.wire.images import MAX_IMAGES
@@ -176,6 +176,7 @@ def _request(asked: Asked, messages: tuple[Message, ...], tools: tuple[Tool, ...
         typical_p=options.typical_p,
         repeat_penalty=options.repeat_penalty,
         repeat_last_n=whole(options.repeat_last_n, "options.repeat_last_n"),
+        home_only=is_marked(asked.isthmus),
     )
 
 
@@ -231,6 +232,7 @@ def _conversation(messages: Sequence[OllamaMessage]) -> Iterable[Message]:
             tool_calls=calls,
             tool_call_id=asked.tool_call_id or (answered.id if answered else None),
             name=asked.tool_name or (answered.name if answered else None),
+            home_only=is_marked(asked.isthmus),
         )
 
 

@@ -5,23 +5,37 @@ from typing import Any
 
 import msgspec
 
-from isthmus.messages import Finish, Notice, Route, Timings
+from isthmus.messages import Decision, Finish, Notice, Route, Timings
+
+_NUMBERS = ("p_local_wrong", "p_hosted_right", "score", "threshold")
 
 
 def describe_route(route: Route) -> dict[str, Any]:
     """Who answers and why."""
-    evidence = route.decision.evidence
-    numbers = {"p_local_wrong": evidence.p_local_wrong, "threshold": evidence.threshold}
     described: dict[str, Any] = {
         "route": route.decision.target,
-        "reason": route.decision.reason,
-        "stage": route.decision.stage,
+        **describe_decision(route.decision),
         "model": route.model,
         "provider": route.provider,
+    }
+    if route.consent_id is not None:
+        described["consent_id"] = route.consent_id
+    return described
+
+
+def describe_decision(decision: Decision) -> dict[str, Any]:
+    """Why, in words for programs and in numbers."""
+    evidence = decision.evidence
+    numbers = {name: getattr(evidence, name) for name in _NUMBERS}
+    described: dict[str, Any] = {
+        "reason": decision.reason,
+        "stage": decision.stage,
     }
     described |= {name: round(value, 4) for name, value in numbers.items() if value is not None}
     if evidence.features:
         described["features"] = evidence.features
+    if evidence.detail is not None:
+        described["detail"] = evidence.detail
     return described
 
 

@@ -14,8 +14,14 @@ from isthmus.wire.call import Extension
 from isthmus.wire.decoding import BodyDecoder
 from isthmus.wire.gathered import Completion
 from isthmus.wire.remarks import remarks
-from isthmus.wire.responses_items import new_id, read_input
-from isthmus.wire.responses_request import Asked, Count, ResponsesCall, ResponsesRequest
+from isthmus.wire.responses_items import marked, new_id, read_input
+from isthmus.wire.responses_request import (
+    Asked,
+    Count,
+    ResponsesCall,
+    ResponsesRequest,
+    stays_home,
+)
 from isthmus.wire.responses_summary import packed
 from isthmus.wire.responses_writer import render_usage
 
@@ -78,16 +84,18 @@ def render_compacted(call: ResponsesCall, completion: Completion) -> bytes:
         call: The request for its summary.
         completion: The summary.
     """
+    stays = stays_home(call, completion.route)
     output = [*call.history, *call.items]
     if summary := completion.text.strip():
-        item = {"id": new_id("cmp"), "type": "compaction", "encrypted_content": packed(summary)}
+        content = packed(summary, home_only=stays)
+        item = {"id": new_id("cmp"), "type": "compaction", "encrypted_content": content}
         output = [*(each for each in output if each.get("role") == "user"), item]
     return msgspec.json.encode(
         {
             "id": new_id("resp"),
             "object": "response.compaction",
             "created_at": int(time.time()),
-            "output": output,
+            "output": marked(output) if stays else output,
             "usage": render_usage(completion.usage),
             "isthmus": remarks(completion.route, completion.last, completion.notices),
         }

@@ -4,7 +4,8 @@ An item as it comes may leave out much (a message without type, its content a pl
 has an id, a status and a list of parts, so that it can be given back as it is.
 """
 
-from typing import Any, Literal, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 from uuid import uuid4
 
 import msgspec
@@ -12,8 +13,9 @@ from msgspec import Struct
 
 from isthmus.errors import RequestError
 from isthmus.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
+from isthmus.wire.call import Mark, is_marked
 from isthmus.wire.images import check_image
-from isthmus.wire.responses_summary import recalled, unpacked
+from isthmus.wire.responses_summary import is_sealed, recalled, unpacked
 from isthmus.wire.responses_tools import INPUT, GivenTool, Toolbox
 
 Item: TypeAlias = dict[str, Any]
@@ -45,6 +47,7 @@ class _Part(Struct):
     refusal: str | None = None
     image_url: str | _Url | None = None
     detail: str | None = None
+    isthmus: Mark | None = None
 
 
 class _Message(Struct):
@@ -82,6 +85,10 @@ class _Bringing(Struct):
     tools: list[GivenTool]
 
 
+class _Marked(Struct):
+    isthmus: Mark | None = None
+
+
 def new_id(prefix: str) -> str:
     """An identifier that nothing else has: ``msg_...`` of a message, ``resp_...`` of a response."""
     return f"{prefix}_{uuid4().hex}"
@@ -105,6 +112,7 @@ def _kept(item: Item, param: str) -> Item:
     kind = item.get("type") or ("message" if "role" in item else "item_reference")
     if not isinstance(kind, str):
         raise RequestError(f"{param}.type: expected a string", param=f"{param}.type")
+    _fit(item, _Marked, param)
     kept = {**item, "type": kind}
     match kind:
         case "message":
@@ -147,6 +155,11 @@ def _kept_parts(parts: list[_Part], text_type: str, param: str) -> list[Item]:
 
 
 def _kept_part(part: _Part, text_type: str, param: str) -> Item:
+    kept = _kept_content_of(part, text_type, param)
+    return kept | MARKED if is_marked(part.isthmus) else kept
+
+
+def _kept_content_of(part: _Part, text_type: str, param: str) -> Item:
     if part.type in _TEXTS and part.text is not None:
         kept: Item = {"type": text_type, "text": part.text}
         return kept | {"annotations": []} if text_type == "output_text" else kept
@@ -170,6 +183,31 @@ def _fit(item: Item, shape: type[T], param: str) -> T:
         raise RequestError(f"{param}: {said[:1].lower()}{said[1:]}", param=param) from error
 
 
+# ---------------------------------------------------------------- marks
+
+MARKED: Item = {"isthmus": {"home_only": True}}
+"""What an item, or a part of one, has beside its own where it stays home."""
+
+
+def marked(items: Sequence[Item]) -> list[Item]:
+    """The same items, each of which stays home."""
+    return [item | MARKED for item in items]
+
+
+def _home_only(item: Item) -> bool:
+    """Whether an item that is kept, or a part of it, stays home."""
+    if item["type"] == "compaction" and is_sealed(item["encrypted_content"]):
+        return True
+    return any(is_marked(_fit(each, _Marked, "input").isthmus) for each in (item, *_parts(item)))
+
+
+def _parts(item: Item) -> list[Item]:
+    parts = item.get("content") or item.get("output")
+    if not isinstance(parts, list):
+        return []
+    return [cast("Item", part) for part in cast("list[Any]", parts) if isinstance(part, dict)]
+
+
 # ---------------------------------------------------------------- as tools and messages
 
 
@@ -188,6 +226,7 @@ def as_messages(items: list[Item], toolbox: Toolbox) -> tuple[list[Message], lis
     turns = _Turns()
     left_out: list[str] = []
     for item in items:
+        turns.mark(_home_only(item))
         match item["type"]:
             case "message":
                 turns.say(item["role"], _content(item["content"]))
@@ -217,41 +256,49 @@ class _Turns:
         self._thought: str | None = None
         self._words: str | tuple[Part, ...] | None = None
         self._calls: list[ToolCall] = []
+        self._marked = False  # the model's turn that is put together
+        self._marks = False  # the item that comes next
+
+    def mark(self, home_only: bool) -> None:
+        """Whether the item that comes next stays home."""
+        self._marks = home_only
 
     def think(self, thought: str) -> None:
         """The model's thought, before its words and calls."""
         if self._words is not None or self._calls:
             self.end()
+        self._marked |= self._marks
         self._thought = thought if self._thought is None else f"{self._thought}\n\n{thought}"
 
     def say(self, role: Role, content: str | tuple[Part, ...]) -> None:
         """Anybody's words."""
         if role != "assistant":
             self.end()
-            self.messages.append(Message(role, content))
+            self.messages.append(Message(role, content, home_only=self._marks))
             return
         if self._words is not None or self._calls:
             self.end()
+        self._marked |= self._marks
         self._words = content
 
     def call(self, call: ToolCall) -> None:
         """One of the model's calls."""
+        self._marked |= self._marks
         self._calls.append(call)
 
     def answer(self, call_id: str, content: str | tuple[Part, ...]) -> None:
         """What a call gave back."""
         self.end()
-        self.messages.append(Message("tool", content, tool_call_id=call_id))
+        self.messages.append(Message("tool", content, tool_call_id=call_id, home_only=self._marks))
 
     def end(self) -> None:
         """The turn is over."""
         if self._words is None and self._thought is None and not self._calls:
             return
         words = "" if self._words is None else self._words
-        self.messages.append(
-            Message("assistant", words, reasoning=self._thought, tool_calls=tuple(self._calls))
-        )
-        self._thought, self._words, self._calls = None, None, []
+        calls, marked = tuple(self._calls), self._marked
+        self.messages.append(Message("assistant", words, self._thought, calls, home_only=marked))
+        self._thought, self._words, self._calls, self._marked = None, None, [], False
 
 
 def _content(parts: list[Item]) -> str | tuple[Part, ...]:

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from isthmus.errors import RequestError
-from isthmus.messages import Effort, GenerationRequest, HandoffMode, Message
-from isthmus.wire.call import Call, Extension
+from isthmus.messages import Effort, GenerationRequest, HandoffMode, Message, Route
+from isthmus.wire.call import Call, Extension, is_marked
 from isthmus.wire.decoding import BodyDecoder
 from isthmus.wire.images import MAX_IMAGES
 from isthmus.wire.response_format import json_schema
@@ -125,6 +125,11 @@ class ResponsesCall(Call, frozen=True, kw_only=True):
     summary: bool = False
     """Whether thinking is also given as a summary."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether nobody sees anything before the end: what is made in the background can be watched."""
+        return not (self.stream or self.background)
+
 
 class Asked(Struct, frozen=True):
     """A request that is read, but for the conversation before it."""
@@ -178,6 +183,7 @@ class Asked(Struct, frozen=True):
             parallel_tool_calls=given.parallel_tool_calls,
             truncation="oldest" if given.truncation == "auto" else "none",
             response_format=_response_format(given),
+            home_only=is_marked(given.isthmus),
         )
         dropped = [f"tools.{kind}" for kind in toolbox.dropped] + [f"input.{kind}" for kind in left_out]
         return ResponsesCall(
@@ -195,6 +201,13 @@ class Asked(Struct, frozen=True):
             background=bool(given.background),
             summary=bool(reasoning.summary or reasoning.generate_summary),
         )
+
+
+def stays_home(call: ResponsesCall, route: Route | None) -> bool:
+    """Whether a response, and what is kept of its conversation, stays home."""
+    request = call.request
+    flagged = request.home_only or any(message.home_only for message in request.messages)
+    return flagged or (route is not None and route.decision.reason == "home_only")
 
 
 def parse_responses(body: bytes, *, keeps: bool = True) -> Asked:

@@ -9,12 +9,20 @@ import base64
 from isthmus.errors import RequestError
 
 _MARK = "isthmus-1."
+_HOME_ONLY = "isthmus-1h."
+"""Of a summary that stays home: clients don't always keep what stands beside it."""
 _RECALLED = "In summary, this is what was said and done so far:\n\n"
 
 
-def packed(summary: str) -> str:
+def packed(summary: str, *, home_only: bool = False) -> str:
     """A summary as an item's ``encrypted_content``."""
-    return _MARK + base64.urlsafe_b64encode(summary.encode()).decode()
+    mark = _HOME_ONLY if home_only else _MARK
+    return mark + base64.urlsafe_b64encode(summary.encode()).decode()
+
+
+def is_sealed(content: str) -> bool:
+    """Whether a summary stays home, and with it the conversation that goes on from it."""
+    return content.startswith(_HOME_ONLY)
 
 
 def unpacked(content: str, param: str) -> str:
@@ -39,9 +47,10 @@ def recalled(summary: str) -> str:
 
 
 def _read(content: str) -> str | None:
-    if not content.startswith(_MARK):
+    mark = next((each for each in (_MARK, _HOME_ONLY) if content.startswith(each)), None)
+    if mark is None:
         return None
     try:
-        return base64.b64decode(content.removeprefix(_MARK), b"-_", validate=True).decode()
+        return base64.b64decode(content.removeprefix(mark), b"-_", validate=True).decode()
     except ValueError:
         return None

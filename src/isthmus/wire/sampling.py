@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from isthmus.errors import RequestError
 from isthmus.messages import GenerationRequest
-from isthmus.wire.call import Extension
+from isthmus.wire.call import Extension, is_marked
 from isthmus.wire.forms import Form
 
 MAX_STOPS = 16
@@ -89,6 +89,7 @@ def read_sampled(
         repeat_last_n=asked.repeat_last_n,
         grammar=form.grammar,
         ignore_eos=bool(asked.ignore_eos),
+        home_only=is_marked(asked.isthmus),
     )
 
 

@@ -1,1 +1,1 @@
-"""What the page at /docs is made of."""
+"""What the pages at /docs and /handoff are made of."""

@@ -1,0 +1,197 @@
+"""A profile: what was learnt of a pair of models, and the estimates that it makes, stage by stage.
+
+    before = profile.before(question)             # from the text alone
+    seen = profile.watch(before, beginning)       # and its answer's first tokens
+    known = profile.after(before, answer)         # and its whole answer
+    hand_over = known.score > profile.threshold("check")
+
+Each stage has two logistic heads, P(local wrong) and P(hosted right). What the text alone gave goes into the
+later stages as two features, its logits. At run time there is nothing here but the standard library: a
+sparse product of some hundred terms is done before a numerical library is imported.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+
+from isthmus.handoff.estimator.agreement import agreement_features
+from isthmus.handoff.estimator.answer import answer_features
+from isthmus.handoff.estimator.head import WORDS, Head, sigmoid, unpacked
+from isthmus.handoff.estimator.question import question_features
+from isthmus.handoff.estimator.tokens import beginning_features, beginning_weight, token_features
+from isthmus.handoff.estimator.words import hashed
+from isthmus.handoff.judging import Estimate, LocalAnswer
+from isthmus.messages import Stage
+
+Judging: TypeAlias = Literal["estimate", "watch", "check"]
+"""The stages at which a profile judges: `Profile.before`, `Profile.watch` and `Profile.after`."""
+
+Ranking: TypeAlias = Literal["gain", "wrong"]
+"""What the score is: (P(local wrong) + P(hosted right)) / 2, or, where a risk is promised, P(local wrong)."""
+
+FORMAT = "isthmus.estimator/1"
+QUESTION_WRONG, QUESTION_RIGHT = "question", "question for the hosted model"
+"""What the text alone said, as features of the later stages."""
+_OF_QUESTION = (QUESTION_WRONG, QUESTION_RIGHT)
+_UNDECIDED = 0.5
+"""The score of a question that either model answers as well as the other."""
+
+
+class Heads(Struct, frozen=True):
+    """The two heads of a stage."""
+
+    wrong: Head
+    right: Head
+
+
+class Provenance(Struct, frozen=True):
+    """Where a profile comes from: data and their hash, how many rows, which models, how it was made."""
+
+    made_at: str = ""
+    made_by: str = ""
+    data: tuple[str, ...] = ()
+    sha256: tuple[str, ...] = ()
+    rows: int = 0
+    local_model: str | None = None
+    hosted_model: str | None = None
+    target: str = ""
+    notes: str = ""
+
+
+class ProfileData(Struct, frozen=True):
+    """A profile as it is stored. ``idf`` has one float a bucket; `Profile` makes estimates of it."""
+
+    name: str
+    calibrated: bool
+    before: Heads
+    idf: bytes = b""
+    watch: Heads | None = None
+    after: Heads | None = None
+    thresholds: dict[Judging, float] = field(default_factory=dict[Judging, float])
+    top_logprobs: int = 0
+    ranks_by: Ranking = "gain"
+    provenance: Provenance = Provenance()
+    measured: dict[str, float] = field(default_factory=dict[str, float])
+    format: str = FORMAT
+
+
+class Profile:
+    """Makes estimates from a profile's data.
+
+    Args:
+        data: What was learnt.
+    """
+
+    def __init__(self, data: ProfileData) -> None:
+        self.data = data
+        self.name = data.name
+        self.calibrated = data.calibrated
+        self.top_logprobs = data.top_logprobs
+        self.thresholds = data.thresholds
+        self._idf = unpacked(data.idf)
+        self._words = unpacked(data.before.wrong.words), unpacked(data.before.right.words)
+
+    def before(self, text: str) -> Estimate:
+        """The estimate before anything is generated, from the last user message: stage 1."""
+        values = question_features(text)
+        spoken = self._spoken(text)
+        logits, terms = _weighed(self.data.before, values)
+        logits = logits[0] + spoken[0], logits[1] + spoken[1]
+        if any(spoken):
+            terms[WORDS] = spoken[0] + spoken[1]
+        return self._estimate(logits, terms, logits, text)
+
+    def watch(self, before: Estimate, answer: LocalAnswer) -> Estimate:
+        """The estimate once a beginning of the local answer is known: stage 2.
+
+        A beginning says less than the whole, so its tokens count in proportion to how many there are.
+        """
+        values = beginning_features(answer)
+        if self.data.watch is None or not values:
+            return before
+        logits, terms = _weighed(self.data.watch, of_question(before))
+        more, told = _weighed(self.data.watch, values, beginning_weight(len(answer.logprobs)), bias=False)
+        together = logits[0] + more[0], logits[1] + more[1]
+        return self._estimate(together, {**terms, **told}, before.logits, before.question)
+
+    def after(self, before: Estimate, answer: LocalAnswer) -> Estimate:
+        """The estimate once the whole local answer is known: stage 3."""
+        if self.data.after is None or not (answer.text or answer.logprobs):
+            return before
+        logits, terms = _weighed(self.data.after, after_features(before, answer))
+        return self._estimate(logits, terms, before.logits, before.question)
+
+    def threshold(self, stage: Stage) -> float:
+        """The score above which a question is handed over; a stage that has none takes the first one's."""
+        own = {str(name): value for name, value in self.thresholds.items()}
+        return own.get(stage, own.get("estimate", _UNDECIDED))
+
+    def can_change(self, before: Estimate, threshold: float, tokens: int) -> bool:
+        """Whether so many first tokens leave it open on which side of the threshold the score will lie."""
+        heads = self.data.watch
+        if heads is None or tokens <= 0:
+            return False
+        names = tuple(name for name in heads.wrong.features if name not in _OF_QUESTION)
+        weight = beginning_weight(tokens)
+        (wrong, right), _ = _weighed(heads, of_question(before))
+        over, up = weight * heads.wrong.reach(names), weight * heads.right.reach(names)
+        least = self._score(sigmoid(wrong - over), sigmoid(right - up))
+        most = self._score(sigmoid(wrong + over), sigmoid(right + up))
+        return least <= threshold < most
+
+    def _score(self, wrong: float, right: float) -> float:
+        return wrong if self.data.ranks_by == "wrong" else (wrong + right) / 2
+
+    def _estimate(
+        self,
+        logits: tuple[float, float],
+        terms: dict[str, float],
+        of_question: tuple[float, float],
+        text: str,
+    ) -> Estimate:
+        wrong, right = sigmoid(logits[0]), sigmoid(logits[1])
+        return Estimate(wrong, right, self._score(wrong, right), terms, of_question, text)
+
+    def _spoken(self, text: str) -> tuple[float, float]:
+        """What the words of a text add to either logit."""
+        wrong, right = self._words
+        if not (wrong or right):
+            return 0.0, 0.0
+        weights = hashed(text, self._idf)
+        return _dot(weights, wrong), _dot(weights, right)
+
+
+def _dot(weights: Mapping[int, float], of_words: Sequence[float]) -> float:
+    """The sum over a text's buckets; zero for a head that gives words no weight."""
+    return math.fsum(weight * of_words[place] for place, weight in weights.items()) if of_words else 0.0
+
+
+def after_features(before: Estimate, answer: LocalAnswer) -> dict[str, float]:
+    """All that stage 3 looks at."""
+    return {
+        **of_question(before),
+        **answer_features(before.question, answer),
+        **token_features(answer),
+        **agreement_features(answer),
+    }
+
+
+def of_question(before: Estimate) -> dict[str, float]:
+    """What the question alone said, as features of the later stages."""
+    return {QUESTION_WRONG: before.logits[0], QUESTION_RIGHT: before.logits[1]}
+
+
+def _weighed(
+    heads: Heads, values: dict[str, float], weight: float = 1.0, *, bias: bool = True
+) -> tuple[tuple[float, float], dict[str, float]]:
+    """The logits of both heads, and what each value added to them together."""
+    wrong = {name: weight * term for name, term in heads.wrong.terms(values)}
+    right = {name: weight * term for name, term in heads.right.terms(values)}
+    logits = (
+        math.fsum(wrong.values()) + (heads.wrong.bias if bias else 0.0),
+        math.fsum(right.values()) + (heads.right.bias if bias else 0.0),
+    )
+    terms = {name: wrong.get(name, 0.0) + right.get(name, 0.0) for name in values}
+    return logits, {name: term for name, term in terms.items() if term}

@@ -1,0 +1,1 @@
+"""What Isthmus uses of SciPy, which ships no types."""

@@ -1,0 +1,1 @@
+"""What Isthmus uses of spacy."""

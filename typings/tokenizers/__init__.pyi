@@ -1,0 +1,9 @@
+"""What Isthmus uses of tokenizers."""
+
+from typing import Any
+
+class Tokenizer:
+    @staticmethod
+    def from_file(path: str) -> Tokenizer: ...
+    def enable_truncation(self, length: int) -> None: ...
+    def encode(self, text: str) -> Any: ...
