@@ -86,7 +86,7 @@ def test_the_real_models_are_as_far_apart_as_the_demo_wants_them(starter, screen
     assert "The capital of France is Paris" in shown
     assert shown.index("kept at home: the question looks easy") < shown.index("in doubt: ")
     hosted = "".join(line.split("│")[3] for line in shown.splitlines() if line.count("│") == 4)
-    assert "59" in hosted.split("would cost")[-1]
+    assert "143" in hosted.split("would cost")[-1]
     assert "Anna Rossi" in shown.split("What would leave", 1)[1]
 
 

@@ -127,7 +127,7 @@ def completions(text):
     ("text", "offered"),
     [
         ("/", [each.name for each in COMMANDS]),
-        ("/h", ["help", "handoff"]),
+        ("/h", ["help", "handoff", "home-only"]),
         ("/effort ", ["default", "high"]),
         ("/effort h", ["high"]),
         ("/model tiny:", ["tiny:1m", "tiny:2m"]),

@@ -28,6 +28,8 @@ from isthmus.runtime.assembly import Talk, have_weights
 from isthmus.settings import BudgetSettings, HandoffSettings, ProviderSettings, Settings
 from isthmus.store import Store, find
 
+_THRESHOLD = 0.63
+"""A little more cautious than the built-in profile's: beginnings of answers don't decide here."""
 _LENT = ("blobs", "models", "engines", "engines.json")
 """What the demo's homes have of the person's: weights, and what runs them. Not the ledger."""
 
@@ -126,7 +128,10 @@ def _staged(config: Configuration, home: Path, cast: Cast, base_url: str) -> Con
         model=cast.home,
         engine=config.settings.engine,
         handoff=HandoffSettings(
-            mode="ask", provider="hosted", budget=BudgetSettings(request_usd=Decimal("0.01"))
+            mode="ask",
+            provider="hosted",
+            threshold=_THRESHOLD,
+            budget=BudgetSettings(request_usd=Decimal("0.01")),
         ),
         providers={"hosted": provider},
     )

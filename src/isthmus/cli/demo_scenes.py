@@ -40,9 +40,10 @@ class Question(Struct, frozen=True):
 EASY = Question("An easy question stays at home", "What is the capital of France?", "Paris")
 HARD = Question(
     "A harder one, with somebody's name and address in it",
-    "Anna Rossi (anna.rossi@example.com) rented a bike for 6 days at 14 euros a day, with a discount of "
-    "25 euros. What does she owe? Show each step in a short line, then write her a one-line mail.",
-    "59 euros",
+    "Anna Rossi (anna.rossi@example.com) rented 2 bikes for 6 days at 14 euros a day each, with a discount "
+    "of 25 euros in total. What does she owe in total? Show each step in a short line, then write her a "
+    "one-line mail.",
+    "143 euros",
 )
 
 _WIDTH = 104
@@ -148,6 +149,7 @@ class Scenes:
                 yield live
             finally:
                 drawing.cancel_scope.cancel()
+                live.start()  # an answer may be quicker than the first frame
                 live.update(frame(), refresh=True)
                 live.stop()
 

@@ -64,7 +64,7 @@ def test_what_a_solution_leaves_out_or_brings_in_is_seen():
 
 
 def test_an_answer_that_breaks_off_or_loops_is_seen():
-    cut = answer_features("How many?", LocalAnswer("First we add 3 and", (), True, "length"))
+    cut = answer_features("How many?", LocalAnswer("First we add 3 and" + " 4 and" * 12, (), True, "length"))
     assert cut["answer cut"] == cut["answer unmarked"] == 1
     assert loop_features("and so we add one " * 40)["loops"] == 1
     assert loop_features("each word here is new, and none comes twice in this line of words")["loops"] == 0

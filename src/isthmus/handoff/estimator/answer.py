@@ -55,6 +55,10 @@ def answer_features(question: str, answer: LocalAnswer) -> dict[str, float]:
     }
 
 
+_SNIPPET = 80
+"""Characters; a shorter answer without an end was asked for so: a word, or a few tokens."""
+
+
 def form_features(question: str, answer: str, finish_reason: FinishReason | None) -> dict[str, float]:
     """How the answer ends, on what, and how long it is."""
     text = answer.strip()
@@ -66,7 +70,7 @@ def form_features(question: str, answer: str, finish_reason: FinishReason | None
     return {
         "answer length": length,
         "answer empty": float(not text),
-        "answer cut": float(finish_reason == "length" or (bool(text) and not _ENDED.search(text))),
+        "answer cut": float(len(text) >= _SNIPPET and (finish_reason == "length" or not _ENDED.search(text))),
         "answer unmarked": float(asks and (final is None or not final.marked)),
         "answer without number": float(asks and value is None),
         "answer not whole": float(asks and value is not None and value.denominator != 1),

@@ -35,6 +35,8 @@ FORMAT = "isthmus.estimator/1"
 QUESTION_WRONG, QUESTION_RIGHT = "question", "question for the hosted model"
 """What the text alone said, as features of the later stages."""
 _OF_QUESTION = (QUESTION_WRONG, QUESTION_RIGHT)
+_ENOUGH = 24
+"""Tokens from which on a whole answer's log-probabilities count in full; of fewer, each is chance."""
 _UNDECIDED = 0.5
 """The score of a question that either model answers as well as the other."""
 
@@ -117,10 +119,17 @@ class Profile:
         return self._estimate(together, {**terms, **told}, before.logits, before.question)
 
     def after(self, before: Estimate, answer: LocalAnswer) -> Estimate:
-        """The estimate once the whole local answer is known: stage 3."""
+        """The estimate once the whole local answer is known: stage 3.
+
+        Of an answer of a few words the tokens count in proportion to how many there are.
+        """
         if self.data.after is None or not (answer.text or answer.logprobs):
             return before
-        logits, terms = _weighed(self.data.after, after_features(before, answer))
+        heads, tokens = self.data.after, token_features(answer)
+        said = {name: value for name, value in after_features(before, answer).items() if name not in tokens}
+        logits, terms = _weighed(heads, said)
+        more, told = _weighed(heads, tokens, min(1.0, len(answer.logprobs) / _ENOUGH), bias=False)
+        logits, terms = (logits[0] + more[0], logits[1] + more[1]), {**terms, **told}
         return self._estimate(logits, terms, before.logits, before.question)
 
     def threshold(self, stage: Stage) -> float:

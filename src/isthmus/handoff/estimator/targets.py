@@ -138,9 +138,11 @@ def upper_bound(wrong: int, of: int, confidence: float) -> float:
 
 
 def _between(ordered: Floats, kept: int) -> float:
-    """A threshold that keeps the ``kept`` lowest scores: halfway to the next."""
+    """A threshold that keeps the ``kept`` lowest scores: halfway to the next, where there is room between."""
     if kept <= 0:
         return EVERYTHING
     if kept >= len(ordered):
         return NOTHING
-    return float((ordered[kept - 1] + ordered[kept]) / 2)
+    least, most = float(ordered[kept - 1]), float(ordered[kept])
+    halfway = (least + most) / 2
+    return halfway if halfway < most else least

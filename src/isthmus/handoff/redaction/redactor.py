@@ -17,7 +17,7 @@ from msgspec import Struct
 from isthmus.errors import IsthmusError, RedactionFailed
 from isthmus.handoff.redaction.json_text import Place, View, is_json
 from isthmus.handoff.redaction.placeholders import Numbering, Placeholder, taken_numbers
-from isthmus.handoff.redaction.repeats import Known, repeats
+from isthmus.handoff.redaction.repeats import Known, repeats, without_parts
 from isthmus.handoff.redaction.restoring import Restorer
 from isthmus.handoff.redaction.rewriting import Form, rewritten
 from isthmus.handoff.redaction.spans import Recogniser, Span, settled
@@ -110,7 +110,8 @@ class Redactor:
             seen = read[text, form]
             spans = found[text, form]
             if everywhere is not None and form != "name":
-                spans = settled([*spans, *everywhere(seen)])
+                again = list(everywhere(seen))
+                spans = settled([*without_parts(spans, again), *again])
             places[text, form] = _places(text, spans) if view is None else view.places(spans)
         kinds = {place.kind for each in places.values() for place in each}
         numbering = Numbering(taken_numbers(read.values(), kinds), self._detector.identity)

@@ -1,5 +1,6 @@
 """What was found once is hidden wherever it stands: without a label, in another case, in a tool's output."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 import re2
@@ -47,3 +48,22 @@ def repeats(known: Sequence[Known]) -> Callable[[str], Iterable[Span]] | None:
                 yield Span(start, end, kind, _RANK)
 
     return find
+
+
+def without_parts(spans: Iterable[Span], again: Sequence[Span]) -> Iterable[Span]:
+    """The spans without those that are a part of a value of their kind that was found again around them.
+
+    Args:
+        spans: What was found in a text.
+        again: What was found in it again, in order.
+    """
+    starts = [each.start for each in again]
+    for span in spans:
+        place = bisect_right(starts, span.start)
+        if not (place and _is_part(span, again[place - 1])):
+            yield span
+
+
+def _is_part(span: Span, of: Span) -> bool:
+    within = span.kind == of.kind and span.end <= of.end
+    return within and (span.start, span.end) != (of.start, of.end)
