@@ -85,18 +85,17 @@ class _Judgement:
 
     def conduct(self) -> Conduct:
         """Judge, then have the answer shown."""
-        decision = self._weigh(self._before, "estimate")
+        outcome: Outcome = None
         if self._hold is not None:
             outcome = yield self._hold
             if isinstance(outcome, Failed):
                 yield from _after_failure(outcome.error, self._rules, None)
                 return
-            if isinstance(outcome, LocalAnswer):
-                decision = self._read(outcome)
-                if outcome.whole and self._in_doubt(decision):
-                    samples = yield Sample(self._rules.samples)
-                    if isinstance(samples, Samples) and samples.texts:
-                        decision = self._read(msgspec.structs.replace(outcome, samples=samples.texts))
+        decision = self._read(outcome)
+        if isinstance(outcome, LocalAnswer) and outcome.whole and self._in_doubt(decision):
+            samples = yield Sample(self._rules.samples)
+            if isinstance(samples, Samples) and samples.texts:
+                decision = self._read(msgspec.structs.replace(outcome, samples=samples.texts))
         if decision.target == "hosted":
             yield from _away(decision, self._rules, fallback=True)
         else:
@@ -105,7 +104,7 @@ class _Judgement:
     def foresee(self, answer: LocalAnswer) -> Decision:
         """What it would have come to, without second opinions."""
         if self._hold is None:
-            return self._weigh(self._before, "estimate")
+            return self._read(None)
         return self._read(answer if self._hold.tokens is None else answer.beginning(self._hold.tokens))
 
     def _wanted(self, question: Question) -> Hold | None:
@@ -118,9 +117,9 @@ class _Judgement:
         waits = tokens and self._estimator.can_change(self._before, self._threshold("watch"), tokens)
         return Hold(tokens) if waits else None
 
-    def _read(self, answer: LocalAnswer) -> Decision:
+    def _read(self, answer: Outcome) -> Decision:
         """Judge by what there is of the local answer."""
-        if not (answer.logprobs or answer.text):
+        if not isinstance(answer, LocalAnswer) or not (answer.logprobs or answer.text):
             return self._weigh(self._before, "estimate")
         if answer.whole:
             return self._weigh(self._estimator.after(self._before, answer), "check")

@@ -49,6 +49,8 @@ class Equation(Struct, frozen=True):
 
 def equations(text: str) -> list[Equation]:
     """The sums that a text states, in order, each as often as it is worked out anew."""
+    if _EQUALS.search(text) is None:
+        return []
     found: list[Equation] = []
     for line in _plain(text).splitlines():
         sides = _EQUALS.split(line)

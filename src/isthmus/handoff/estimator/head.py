@@ -8,7 +8,7 @@ It is data only, as it is stored; at run time it is additions and multiplication
 import math
 import sys
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -26,10 +26,6 @@ class Feature(Struct, frozen=True, array_like=True):
     mean: float
     spread: float
 
-    def standardised(self, value: float) -> float:
-        """Spreads from the mean, bounded."""
-        return max(-CLIP, min(CLIP, (value - self.mean) / self.spread))
-
 
 class Head(Struct, frozen=True):
     """One probability's weights. ``words`` are little-endian 32-bit floats, one a bucket, or nothing."""
@@ -38,17 +34,66 @@ class Head(Struct, frozen=True):
     features: dict[str, Feature]
     words: bytes = b""
 
-    def terms(self, values: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-        """What each known value adds, in logits; one that is missing counts as the mean."""
-        features = self.features
-        for name, value in values.items():
-            feature = features.get(name)
-            if feature is not None:
-                yield name, feature.weight * feature.standardised(value)
 
-    def reach(self, names: Sequence[str]) -> float:
-        """The most that these features can move the logit, either way."""
-        return CLIP * math.fsum(abs(self.features[name].weight) for name in names if name in self.features)
+class Heads(Struct, frozen=True):
+    """The two heads of a stage; they standardise their features alike."""
+
+    wrong: Head
+    right: Head
+
+
+class Pair:
+    """Both heads of a stage as they are used: one pass over the values serves both.
+
+    Args:
+        heads: What was learnt.
+
+    Raises:
+        ValueError: They standardise a feature in different ways.
+    """
+
+    def __init__(self, heads: Heads) -> None:
+        wrong, right = heads.wrong, heads.right
+        self._bias = wrong.bias, right.bias
+        self._rows: dict[str, tuple[float, float, float, float]] = {}
+        for name in {**wrong.features, **right.features}:
+            both = [each.features.get(name) for each in (wrong, right)]
+            known = [each for each in both if each is not None]
+            if len({(each.mean, each.spread) for each in known}) > 1:
+                raise ValueError(f"its heads standardise {name!r} in different ways")
+            one, two = (0.0 if each is None else each.weight for each in both)
+            self._rows[name] = known[0].mean, known[0].spread, one, two
+
+    def weigh(
+        self, values: Mapping[str, float], weight: float = 1.0, *, bias: bool = True
+    ) -> tuple[tuple[float, float], dict[str, float]]:
+        """The logits of both heads, and what each value added to them together.
+
+        Args:
+            values: Features by name; one that is missing counts as the mean, one that isn't known not at all.
+            weight: How much they count.
+            bias: Whether what is there without any feature is in the logits.
+        """
+        wrong, right = self._bias if bias else (0.0, 0.0)
+        terms: dict[str, float] = {}
+        rows = self._rows
+        for name, value in values.items():
+            row = rows.get(name)
+            if row is None:
+                continue
+            mean, spread, of_wrong, of_right = row
+            off = (value - mean) / spread
+            off = weight * (CLIP if off > CLIP else -CLIP if off < -CLIP else off)
+            wrong += off * of_wrong
+            right += off * of_right
+            if term := off * (of_wrong + of_right):
+                terms[name] = term
+        return (wrong, right), terms
+
+    def reach(self, without: Collection[str]) -> tuple[float, float]:
+        """The most that the features can move either logit, but for some."""
+        rows = [row for name, row in self._rows.items() if name not in without]
+        return CLIP * math.fsum(abs(row[2]) for row in rows), CLIP * math.fsum(abs(row[3]) for row in rows)
 
 
 def unpacked(packed: bytes) -> "array[float]":

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from isthmus.handoff.estimator.agreement import agreement_features
 from isthmus.handoff.estimator.answer import answer_features
-from isthmus.handoff.estimator.head import WORDS, Head, sigmoid, unpacked
+from isthmus.handoff.estimator.head import WORDS, Heads, Pair, sigmoid, unpacked
 from isthmus.handoff.estimator.question import question_features
 from isthmus.handoff.estimator.tokens import beginning_features, beginning_weight, token_features
 from isthmus.handoff.estimator.words import hashed
@@ -37,15 +37,10 @@ QUESTION_WRONG, QUESTION_RIGHT = "question", "question for the hosted model"
 _OF_QUESTION = (QUESTION_WRONG, QUESTION_RIGHT)
 _ENOUGH = 24
 """Tokens from which on a whole answer's log-probabilities count in full; of fewer, each is chance."""
+_REMEMBERED = 256
+"""Questions whose estimate is kept: an agent's stays the same for as long as its loop goes on."""
 _UNDECIDED = 0.5
 """The score of a question that either model answers as well as the other."""
-
-
-class Heads(Struct, frozen=True):
-    """The two heads of a stage."""
-
-    wrong: Head
-    right: Head
 
 
 class Provenance(Struct, frozen=True):
@@ -84,6 +79,9 @@ class Profile:
 
     Args:
         data: What was learnt.
+
+    Raises:
+        ValueError: Two heads don't go together.
     """
 
     def __init__(self, data: ProfileData) -> None:
@@ -92,14 +90,28 @@ class Profile:
         self.calibrated = data.calibrated
         self.top_logprobs = data.top_logprobs
         self.thresholds = data.thresholds
+        self._questions: dict[str, Estimate] = {}
         self._idf = unpacked(data.idf)
+        self._before = Pair(data.before)
+        self._watch = None if data.watch is None else Pair(data.watch)
+        self._after = None if data.after is None else Pair(data.after)
+        self._reach = (0.0, 0.0) if self._watch is None else self._watch.reach(_OF_QUESTION)
         self._words = unpacked(data.before.wrong.words), unpacked(data.before.right.words)
 
     def before(self, text: str) -> Estimate:
         """The estimate before anything is generated, from the last user message: stage 1."""
+        if (known := self._questions.get(text)) is not None:
+            return known
+        estimate = self._judge(text)
+        if len(self._questions) >= _REMEMBERED:
+            self._questions.clear()
+        self._questions[text] = estimate
+        return estimate
+
+    def _judge(self, text: str) -> Estimate:
         values = question_features(text)
         spoken = self._spoken(text)
-        logits, terms = _weighed(self.data.before, values)
+        logits, terms = self._before.weigh(values)
         logits = logits[0] + spoken[0], logits[1] + spoken[1]
         if any(spoken):
             terms[WORDS] = spoken[0] + spoken[1]
@@ -111,10 +123,10 @@ class Profile:
         A beginning says less than the whole, so its tokens count in proportion to how many there are.
         """
         values = beginning_features(answer)
-        if self.data.watch is None or not values:
+        if self._watch is None or not values:
             return before
-        logits, terms = _weighed(self.data.watch, of_question(before))
-        more, told = _weighed(self.data.watch, values, beginning_weight(len(answer.logprobs)), bias=False)
+        logits, terms = self._watch.weigh(of_question(before))
+        more, told = self._watch.weigh(values, beginning_weight(len(answer.logprobs)), bias=False)
         together = logits[0] + more[0], logits[1] + more[1]
         return self._estimate(together, {**terms, **told}, before.logits, before.question)
 
@@ -123,12 +135,11 @@ class Profile:
 
         Of an answer of a few words the tokens count in proportion to how many there are.
         """
-        if self.data.after is None or not (answer.text or answer.logprobs):
+        if self._after is None or not (answer.text or answer.logprobs):
             return before
-        heads, tokens = self.data.after, token_features(answer)
-        said = {name: value for name, value in after_features(before, answer).items() if name not in tokens}
-        logits, terms = _weighed(heads, said)
-        more, told = _weighed(heads, tokens, min(1.0, len(answer.logprobs) / _ENOUGH), bias=False)
+        tokens = token_features(answer)
+        logits, terms = self._after.weigh(_said(before, answer))
+        more, told = self._after.weigh(tokens, min(1.0, len(answer.logprobs) / _ENOUGH), bias=False)
         logits, terms = (logits[0] + more[0], logits[1] + more[1]), {**terms, **told}
         return self._estimate(logits, terms, before.logits, before.question)
 
@@ -139,13 +150,11 @@ class Profile:
 
     def can_change(self, before: Estimate, threshold: float, tokens: int) -> bool:
         """Whether so many first tokens leave it open on which side of the threshold the score will lie."""
-        heads = self.data.watch
-        if heads is None or tokens <= 0:
+        if self._watch is None or tokens <= 0:
             return False
-        names = tuple(name for name in heads.wrong.features if name not in _OF_QUESTION)
         weight = beginning_weight(tokens)
-        (wrong, right), _ = _weighed(heads, of_question(before))
-        over, up = weight * heads.wrong.reach(names), weight * heads.right.reach(names)
+        (wrong, right), _ = self._watch.weigh(of_question(before))
+        over, up = (weight * each for each in self._reach)
         least = self._score(sigmoid(wrong - over), sigmoid(right - up))
         most = self._score(sigmoid(wrong + over), sigmoid(right + up))
         return least <= threshold < most
@@ -179,10 +188,14 @@ def _dot(weights: Mapping[int, float], of_words: Sequence[float]) -> float:
 
 def after_features(before: Estimate, answer: LocalAnswer) -> dict[str, float]:
     """All that stage 3 looks at."""
+    return {**_said(before, answer), **token_features(answer)}
+
+
+def _said(before: Estimate, answer: LocalAnswer) -> dict[str, float]:
+    """What the question and the texts of its answers say."""
     return {
         **of_question(before),
         **answer_features(before.question, answer),
-        **token_features(answer),
         **agreement_features(answer),
     }
 
@@ -190,17 +203,3 @@ def after_features(before: Estimate, answer: LocalAnswer) -> dict[str, float]:
 def of_question(before: Estimate) -> dict[str, float]:
     """What the question alone said, as features of the later stages."""
     return {QUESTION_WRONG: before.logits[0], QUESTION_RIGHT: before.logits[1]}
-
-
-def _weighed(
-    heads: Heads, values: dict[str, float], weight: float = 1.0, *, bias: bool = True
-) -> tuple[tuple[float, float], dict[str, float]]:
-    """The logits of both heads, and what each value added to them together."""
-    wrong = {name: weight * term for name, term in heads.wrong.terms(values)}
-    right = {name: weight * term for name, term in heads.right.terms(values)}
-    logits = (
-        math.fsum(wrong.values()) + (heads.wrong.bias if bias else 0.0),
-        math.fsum(right.values()) + (heads.right.bias if bias else 0.0),
-    )
-    terms = {name: wrong.get(name, 0.0) + right.get(name, 0.0) for name in values}
-    return logits, {name: term for name, term in terms.items() if term}

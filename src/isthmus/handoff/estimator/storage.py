@@ -45,7 +45,10 @@ def load_profile(home_path: Path, name: str) -> Profile:
         raise _unreadable(path, str(error)) from error
     if problem := _problem(data):
         raise _unreadable(path, problem)
-    return Profile(data)
+    try:
+        return Profile(data)
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from error
 
 
 def save_profile(home_path: Path, profile: Profile) -> Path:
