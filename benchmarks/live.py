@@ -13,7 +13,6 @@ import asyncio
 import gzip
 import json
 import random
-import re
 import statistics
 import tempfile
 import time
@@ -24,6 +23,7 @@ import aiohttp
 
 from benchmarks.results import RESULTS, environment, save, verdict
 from benchmarks.served import isthmus_serve
+from isthmus.scoring import final_answer, quantity
 
 ROWS = range(200, 300)
 PASSES = ("home", "away", "quick", "careful")
@@ -152,10 +152,9 @@ def _questions(data, rows):
 
 
 def _number_in(text):
-    """What is boxed, else the last number; None where there is none."""
-    boxed = re.findall(r"\\boxed\{([^{}]*)\}", text)
-    numbers = re.findall(r"-?\d[\d,]*\.?\d*", boxed[-1] if boxed else text)
-    return float(numbers[-1].replace(",", "").rstrip(".")) if numbers else None
+    """What an answer comes to; None where that is no number."""
+    final = final_answer(text)
+    return quantity(final.text) if final else None
 
 
 # ---------------------------------------------------------------- what came out

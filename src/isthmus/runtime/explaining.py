@@ -4,8 +4,7 @@ from msgspec import Struct
 
 from isthmus.configuration import Configuration
 from isthmus.errors import HandoffRefused
-from isthmus.handoff.away.hosted import HostedModel
-from isthmus.handoff.away.opening import open_provider
+from isthmus.handoff.away.opening import open_line, redactor_of
 from isthmus.handoff.away.outgoing import Outgoing
 from isthmus.handoff.conversations.conversation import asked_in
 from isthmus.handoff.judging import LocalAnswer
@@ -59,8 +58,7 @@ async def _prepared(
     request: GenerationRequest, configuration: Configuration, ledger: Ledger
 ) -> tuple[Outgoing | None, Redacted | None, HandoffRefused | None]:
     """What would leave, whether or not the rules let anything leave now."""
-    settings = configuration.settings.handoff
-    redactor = Redactor(settings.redaction) if settings.redact else None
+    redactor = redactor_of(configuration.settings.handoff)
     redacted: Redacted | None = None
     try:
         redacted = redactor.redact(request) if redactor else None
@@ -72,11 +70,9 @@ async def _prepared(
 async def _outgoing(
     request: GenerationRequest, configuration: Configuration, ledger: Ledger, redactor: Redactor | None
 ) -> Outgoing:
-    settings = configuration.settings.handoff
-    if not settings.order:
+    if not configuration.settings.handoff.order:
         raise HandoffRefused("no provider is configured", hint="isthmus handoff setup")
-    sides = [open_provider(configuration, name) for name in settings.order]
-    hosted = HostedModel(sides, settings, ledger, redactor=redactor)
+    hosted = open_line(configuration, ledger, redactor)
     try:
         return hosted.prepare(request)
     finally:

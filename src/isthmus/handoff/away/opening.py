@@ -10,7 +10,7 @@ from isthmus.ledger import Ledger
 from isthmus.providers.hosted import HostedProvider
 from isthmus.providers.registry import complete, vendor_of
 from isthmus.providers.vendor import Vendor
-from isthmus.settings import ProviderSettings, Secret
+from isthmus.settings import HandoffSettings, ProviderSettings, Secret
 
 
 def open_hosted(configuration: Configuration, ledger: Ledger) -> HostedModel | None:
@@ -23,9 +23,27 @@ def open_hosted(configuration: Configuration, ledger: Ledger) -> HostedModel | N
     handoff = settings.handoff
     if not handoff.order or handoff.mode == "off" or handoff.local_only or settings.offline:
         return None
+    return open_line(configuration, ledger, redactor_of(handoff))
+
+
+def open_line(configuration: Configuration, ledger: Ledger, redactor: Redactor | None) -> HostedModel:
+    """The hosted models in their order, whatever the mode; there is at least one.
+
+    Raises:
+        SettingsError: As `open_hosted`.
+    """
+    handoff = configuration.settings.handoff
     sides = [open_provider(configuration, name) for name in handoff.order]
-    redactor = Redactor(handoff.redaction) if handoff.redact else None
     return HostedModel(sides, handoff, ledger, redactor=redactor)
+
+
+def redactor_of(settings: HandoffSettings) -> Redactor | None:
+    """What takes out of a question what may not leave; None where the person wants nothing taken out.
+
+    Raises:
+        SettingsError: What is to be looked for can't be.
+    """
+    return Redactor(settings.redaction) if settings.redact else None
 
 
 def open_provider(configuration: Configuration, name: str) -> Side:
