@@ -23,10 +23,10 @@ ask: $(VENV)/installed ## Ask a question: make ask Q="What is the capital of Fra
 	@$(BIN)/isthmus ask -- "$$QUESTION"
 
 test: $(VENV)/installed-dev $(VENV)/registry ## Run the tests, but for those that take minutes or a large model
-	@$(BIN)/pytest -m "not starter and not slow"
+	@$(BIN)/pytest -n auto --dist loadfile -m "not starter and not slow"
 
 test-all: $(VENV)/installed-dev $(VENV)/registry ## Run every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadfile
 
 check: $(VENV)/installed-dev ## Lint, check formats, types and the floors of imports
 	@$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import anyio
+import hypothesis
 import pytest
 
 from isthmus.configuration import Configuration, load
@@ -15,6 +16,12 @@ from tests.clients import close_all
 
 TINY = "smollm2:135m"
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture

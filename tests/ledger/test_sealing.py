@@ -70,7 +70,16 @@ def test_a_passphrase_locks_the_secret_key():
 
 
 @pytest.mark.parametrize(
-    "key", ["", "x25519:", "x25519:abc", "hello", PUBLIC[:-1], PUBLIC + "AAAA", "x25519:é"]
+    "key",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("x25519:", id="prefix alone"),
+        pytest.param("x25519:abc", id="too short"),
+        pytest.param("hello", id="a word"),
+        pytest.param(PUBLIC[:-1], id="one character missing"),
+        pytest.param(PUBLIC + "AAAA", id="four characters more"),
+        pytest.param("x25519:é", id="not ASCII"),
+    ],
 )
 def test_what_is_no_public_key_is_said_at_once(key: str):
     with pytest.raises(SettingsError, match="sealing_key isn't a public key"):

@@ -1,5 +1,5 @@
 from itertools import pairwise
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -94,9 +94,9 @@ def test_a_long_line_in_small_pieces_takes_time_in_proportion():
     def seconds(size):
         content = b"data: " + b"x" * size + b"\n\n"
         pieces = [content[i : i + 64] for i in range(0, len(content), 64)]
-        begun = perf_counter()
+        begun = process_time()
         assert len(read(pieces)[0]) == size
-        return perf_counter() - begun
+        return process_time() - begun
 
     # Sixteen times as much; an effort that grew with the square would take 256 times as long.
-    assert min(seconds(3_200_000) for _ in range(3)) < 80 * min(seconds(200_000) for _ in range(3))
+    assert min(seconds(3_200_000) for _ in range(5)) < 80 * min(seconds(200_000) for _ in range(5))
