@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from isthmus.configuration import Configuration, load
+from isthmus.sandbox import unavailable
 from isthmus.store import CATALOGUE, Store, StoredModel, find, pull
 from tests.clients import close_all
 
@@ -81,6 +82,13 @@ def own_settings(monkeypatch, tmp_path):
     monkeypatch.setenv("ISTHMUS_HOME", str(tmp_path / "home"))
     (tmp_path / "work").mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path / "work")
+
+
+@pytest.fixture(scope="session")
+def sandboxes():
+    """A machine on which sandboxes run; one that decides about a change must be."""
+    if (why := unavailable()) is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{why.message} ({why.hint})")
 
 
 @pytest.fixture(scope="session")

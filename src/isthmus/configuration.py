@@ -4,7 +4,7 @@ Order, later over earlier: built-in values; ``isthmus.toml`` in the user's confi
 ``isthmus.toml`` in the working folder; ``HF_ENDPOINT``, which all of Hugging Face's tools heed, and
 OpenTelemetry's variables for where traces go; ``ISTHMUS_*`` variables; flags. The two hard switches
 (``offline``, ``handoff.local_only``) only tighten: once true in any layer they stay true. So do the lists of
-what stays home: those of all layers count together.
+what stays home: those of all layers count together. What one file says of a publisher no later one changes.
 See docs/decisions/0002-settings-are-layered.md.
 """
 
@@ -26,6 +26,7 @@ from isthmus.naming import closest
 from isthmus.settings import (
     HomeOnlySettings,
     ProviderSettings,
+    PublisherSettings,
     Secret,
     ServerSettings,
     Settings,
@@ -106,8 +107,11 @@ def load(
     merged: dict[str, Any] = {}
     sources: dict[str, Source] = {}
     for layer in layers:
+        pinned = {f"publishers.{name}." for name in merged.get("publishers", ())}
         for name, (value, source) in layer.items():
             checked = _checked(name, value, source)
+            if name.startswith(tuple(pinned)):
+                continue
             if name in HARD_SWITCHES and _lookup(merged, name) is True:
                 continue
             if name in HOME_ONLY_LISTS:
@@ -199,7 +203,7 @@ def _refuse_strangers_file(file: Path) -> None:
 
 
 def _read_environment(environ: Mapping[str, str]) -> _Layer:
-    names = {variable_for(name): name for name, _ in leaves(Settings()) if not name.startswith("providers")}
+    names = {variable_for(name): name for name, _ in leaves(Settings())}
     layer: _Layer = {}
     for variable, value in environ.items():
         if not variable.startswith(PREFIX):
@@ -290,8 +294,9 @@ def _nearest(misspelt: str) -> str | None:
     """The setting that may have been meant: the same name in its table, or the most similar one."""
     names = [name for name, _ in leaves(Settings())]
     above, _, last = misspelt.rpartition(".")
-    if above.startswith("providers."):
-        names += [f"{above}.{field}" for field in ProviderSettings.__struct_fields__]
+    for table, kind in (("providers.", ProviderSettings), ("publishers.", PublisherSettings)):
+        if above.startswith(table):
+            names += [f"{above}.{field}" for field in kind.__struct_fields__]
     return next((name for name in names if name.endswith("." + last)), None) or closest(misspelt, names)
 
 

@@ -15,16 +15,20 @@
     ├── ModelError                 weights: their name, their file, their bytes
     │   ├── UnknownModel
     │   ├── InvalidWeights
-    │   └── DigestMismatch
+    │   ├── DigestMismatch
+    │   └── ReleaseRefused         its proof isn't what you require of its publisher
     ├── FetchError                 a download
     ├── StorageError               the disk is full, or a folder can't be written
     ├── EngineError                the local model
     │   ├── LoadError
     │   │   └── DoesNotFit         more memory than there is
     │   ├── WorkerDied
+    │   ├── AnswerGarbled          the model broke the format that its answers are read by
     │   ├── DeadlinePassed
     │   └── Busy                   its queue is full, or the wait was too long
     │       └── Overloaded         the server has too many connections, or is about to stop
+    ├── SandboxError               where code runs that nobody has read
+    │   └── SandboxUnavailable     no sandbox can be had on this machine, so the code doesn't run
     ├── ServerError                the server can't start
     ├── LedgerError                the database
     │   └── ChainBroken            somebody changed, removed or added something behind its back
@@ -40,6 +44,12 @@
     │   ├── ProviderRejected       it said no: wrong key, unknown model, bad request
     │   ├── ProviderCut            its stream ended before its answer did
     │   └── ProviderGarbled        it answered, and not in its API's language
+    ├── SigningError               a key, or a signature
+    │   └── SignatureInvalid
+    ├── GateError                  a release on its way out
+    │   ├── PolicyInvalid
+    │   ├── EvidenceBroken         somebody changed, removed, moved or slipped in a record
+    │   └── GateRefused            not in this state, not by this person, not yet
     └── Interrupted                Ctrl-C
 
 Each class carries a stable ``code`` (for programs), an ``http_status``, an ``exit_code`` and, where there
@@ -184,6 +194,13 @@ class DigestMismatch(ModelError):
     code = "digest_mismatch"
 
 
+class ReleaseRefused(ModelError):
+    """The release isn't proven as the person requires of its publisher."""
+
+    code = "release_refused"
+    http_status = 403
+
+
 class FetchError(IsthmusError):
     """A download failed."""
 
@@ -226,6 +243,12 @@ class WorkerDied(EngineError):
     code = "worker_died"
 
 
+class AnswerGarbled(EngineError):
+    """The model wrote something that the engine can't read as an answer of its."""
+
+    code = "answer_garbled"
+
+
 class DeadlinePassed(EngineError):
     """The answer took longer than the server gives to one."""
 
@@ -255,6 +278,20 @@ class Overloaded(Busy):
 
     code = "overloaded"
     http_status = 503
+
+
+class SandboxError(IsthmusError):
+    """The sandbox failed: it didn't start, or ended by itself."""
+
+    code = "sandbox_error"
+    exit_code = 17
+
+
+class SandboxUnavailable(SandboxError):
+    """No sandbox can be had on this machine, so that nothing runs that belongs in one."""
+
+    code = "sandbox_unavailable"
+    http_status = 501
 
 
 class ServerError(IsthmusError):
@@ -378,6 +415,46 @@ class ProviderGarbled(ProviderError):
     """The provider answered with something that isn't its API's language: a web page, half a JSON."""
 
     code = "provider_garbled"
+
+
+class SigningError(IsthmusError):
+    """A key can't be used."""
+
+    code = "signing_error"
+    exit_code = 14
+
+
+class SignatureInvalid(SigningError):
+    """A signature isn't by whom it should be, or what it covers isn't what it should be."""
+
+    code = "signature_invalid"
+
+
+class GateError(IsthmusError):
+    """A release, its policy or its evidence can't be read."""
+
+    code = "gate_error"
+    exit_code = 15
+
+
+class PolicyInvalid(GateError):
+    """The gate's policy is malformed, or asks for what can't be decided."""
+
+    code = "policy_invalid"
+
+
+class EvidenceBroken(GateError):
+    """The evidence isn't what was recorded: it was changed, removed, moved or slipped in."""
+
+    code = "evidence_broken"
+
+
+class GateRefused(GateError):
+    """The gate says no: not in this state, not by this person, not yet."""
+
+    code = "gate_refused"
+    http_status = 403
+    exit_code = 16
 
 
 class Interrupted(IsthmusError):

@@ -6,13 +6,29 @@ choice (0 unless several completions were asked for).
 """
 
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
+
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+"""All of them, the least first."""
+
+
+def nearest_effort(effort: Effort, known: tuple[Effort, ...]) -> Effort:
+    """The closest of some efforts, the lesser of two; some effort never becomes none.
+
+    Args:
+        effort: The one that is asked for.
+        known: Those that there are, the least first; at least one, and not none alone.
+    """
+    some: tuple[Effort, ...] = known if effort == "none" else tuple(each for each in known if each != "none")
+    rank = EFFORTS.index(effort)
+    return min(some, key=lambda each: abs(EFFORTS.index(each) - rank))
 
 
 class TextPart(Struct, frozen=True, tag="text"):
@@ -63,6 +79,15 @@ class Message(Struct, frozen=True, omit_defaults=True):
         return 0 if isinstance(self.content, str) else sum(isinstance(p, ImagePart) for p in self.content)
 
 
+def with_system(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
+    """The conversation with more in its system message, or with one."""
+    if messages and messages[0].role in ("system", "developer"):
+        said = messages[0].content
+        content = f"{said}\n\n{words}" if isinstance(said, str) else (*said, TextPart(f"\n\n{words}"))
+        return (replace(messages[0], content=content), *messages[1:])
+    return (Message("system", words), *messages)
+
+
 class Tool(Struct, frozen=True):
     """A function that the model may call; ``parameters`` is a JSON Schema."""
 
@@ -84,13 +109,17 @@ class GenerationRequest(Struct, frozen=True):
 
     ``top_logprobs`` is None for no log-probabilities, else how many alternatives come with each token
     (0: the chosen token's alone). ``max_tokens`` None leaves the length to the model and its context.
-    ``reasoning_budget`` is how many tokens of thinking it may have, where whoever answers can count them.
+    ``max_total`` bounds all that is written for the answer together: thinking, further samples, the answer.
+    ``reasoning_budget`` is how many tokens of thinking it may have, where whoever answers can count them, and
+    ``reasoning_closing`` what is put at the end of a thought that has used them up.
     ``raw`` is a prompt that the model reads as it stands, as text or tokens, without its template; it never
     leaves this machine. ``messages`` then hold it as one user message, for those who look at questions.
     ``repeat_last_n`` is how many tokens ``repeat_penalty`` looks back on; 0: none, -1: the whole context.
     ``grammar`` is the answer's, in llama.cpp's GBNF, which only the model at home keeps to. ``ignore_eos``
     has the answer go on where the model would end it. ``template`` is what the model's chat template is told
-    beside the conversation. ``home_only`` marks all of it: nothing of it leaves this machine.
+    beside the conversation. ``continues`` says that the last message is how the answer begins: its thought is
+    over, and what is asked for goes on where it ends. ``home_only`` marks all of it: nothing of it leaves
+    this machine.
     """
 
     messages: tuple[Message, ...]
@@ -115,11 +144,14 @@ class GenerationRequest(Struct, frozen=True):
     typical_p: float | None = None
     repeat_penalty: float | None = None
     repeat_last_n: int | None = None
+    max_total: int | None = None
     reasoning_budget: int | None = None
+    reasoning_closing: str | None = None
     raw: str | tuple[int, ...] | None = None
     grammar: str | None = None
     ignore_eos: bool = False
     template: dict[str, Any] | None = None
+    continues: bool = False
     home_only: bool = False
 
 
@@ -127,7 +159,8 @@ class ModelInfo(Struct, frozen=True):
     """What a generator says of its model.
 
     ``context_length`` is in tokens, as allocated; None if unknown. ``fingerprint`` identifies the engine's
-    build and the weights, where both are known.
+    build and the weights, where both are known. ``template`` is its chat template, where that is at hand: of
+    weights that Isthmus runs itself; empty where they have none.
     """
 
     name: str
@@ -137,6 +170,7 @@ class ModelInfo(Struct, frozen=True):
     tools: bool = True
     digest: str | None = None
     fingerprint: str | None = None
+    template: str | None = None
 
 
 class Usage(Struct, frozen=True):
@@ -287,6 +321,18 @@ class Confidence(Struct, frozen=True, tag="confidence"):
     index: int = 0
 
 
+class SampleDelta(Struct, frozen=True, tag="sample"):
+    """More of one of the samples that an answer is chosen from, for those who watch; it is no answer yet.
+
+    ``ended`` says that there is no more of it, and ``value`` then what it counts for; None: for nothing.
+    """
+
+    sample: int
+    text: str
+    ended: bool = False
+    value: str | None = None
+
+
 class Progress(Struct, frozen=True, tag="progress"):
     """How far long work has come; ``total`` None if nobody knows."""
 
@@ -332,6 +378,25 @@ class Timings(Struct, frozen=True):
     decode_s: float | None = None
 
 
+class Reasoned(Struct, frozen=True, omit_defaults=True):
+    """What effort came to, of a model that doesn't think by itself.
+
+    ``samples`` were counted of at most ``most``, and ``agreement`` is the share of them that the answer has.
+    ``tokens`` were written in all, ``seconds`` it took. ``stopped`` says why no more were drawn: the vote was
+    settled, all were drawn, the tokens or the time were spent, or the model failed.
+    """
+
+    effort: Effort
+    method: Literal["plan", "think", "vote"]
+    tokens: int
+    seconds: float
+    tokens_per_s: float | None = None
+    samples: int | None = None
+    most: int | None = None
+    agreement: float | None = None
+    stopped: Literal["settled", "all", "tokens", "time", "failed"] | None = None
+
+
 class Finish(Struct, frozen=True, tag="finish"):
     """A choice is complete. The last one of a request carries its usage.
 
@@ -344,6 +409,7 @@ class Finish(Struct, frozen=True, tag="finish"):
     cost_usd: Decimal | None = None
     index: int = 0
     stop_sequence: str | None = None
+    reasoned: Reasoned | None = None
 
 
 Event: TypeAlias = (
@@ -352,6 +418,7 @@ Event: TypeAlias = (
     | ToolCallDelta
     | ToolResult
     | TokenScores
+    | SampleDelta
     | Confidence
     | Progress
     | Route

@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
@@ -17,6 +17,7 @@ from isthmus.messages import Effort, HandoffMode
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
+ShowReasoning: TypeAlias = Literal["dim", "hide", "live"]
 Seconds = Annotated[float, Meta(gt=0)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
@@ -140,6 +141,23 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether traces hold questions and answers, word for word."""
 
 
+class ReasoningSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """[reasoning]: what effort does with models that weren't trained to think."""
+
+    samples: Annotated[int, Meta(ge=2, le=64)] = 8
+    """How many answers may be drawn and voted on at effort high; at xhigh twice as many."""
+    wave: Annotated[int, Meta(ge=1, le=16)] = 4
+    """How many of them are drawn at a time, as one batch; at most engine.parallel."""
+    confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
+    """How sure it must be that the leading answer stays ahead for no more to be drawn."""
+    sample_tokens: Annotated[int, Meta(ge=16)] = 1024
+    """Tokens that one of them, or one train of thought, may have where the request names no limit."""
+    time_limit_s: Annotated[float, Meta(ge=0)] = 300.0
+    """How long may be thought; then the answer is made of what there is. 0: as long as it takes."""
+    python: bool = True
+    """Whether code may be run, in the sandbox, to see which answer passes the tests that a question shows."""
+
+
 class BudgetSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """[handoff.budget]: caps on what hosted answers may cost, in dollars; a local answer is never refused."""
 
@@ -226,7 +244,7 @@ class HandoffSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """auto and ask: hand over where the estimate's score is above this; unset: as the profile has it."""
     profile: str = "builtin"
     """What judges questions and answers: a profile of `isthmus handoff calibrate`, or the built-in one."""
-    samples: Annotated[int, Meta(ge=0, le=8)] = 0
+    samples: Annotated[int, Meta(ge=0, le=8)] = 3
     """How many more local answers are drawn where a whole one is in doubt, to see whether they agree."""
     max_hold_tokens: Annotated[int, Meta(ge=0)] = 16
     """How many tokens of a streamed local answer may be held back while its worth is judged."""
@@ -301,6 +319,37 @@ class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True):
         return without_credentials(super().__repr__())
 
 
+class PublisherSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """[publishers.NAME]: a publisher of weights whose keys you know, and what its releases must prove.
+
+    What your own settings file says of a publisher, one in a working folder can't change.
+    """
+
+    keys: tuple[str, ...] = ()
+    """Files of its public keys: a release that one of them signed is the publisher's."""
+    require: Literal["none", "signed", "gated"] = "gated"
+    """signed: the files are those that it signed. gated: they passed its gate, too, and people approved. What
+    proves less isn't loaded. A publisher that isn't named here has none."""
+    models: tuple[str, ...] = ()
+    """Names and sources that are its alone, * standing for any letters: "acme-*", "hf:acme/*". What goes by
+    them and isn't proven isn't loaded, either."""
+    policy: str | None = None
+    """The policy that must have been applied, by its id; unset: any of the publisher's."""
+    policy_version: Annotated[int, Meta(ge=0)] = 0
+    """The oldest version of it that will do."""
+    reviewers: tuple[str, ...] = ()
+    """Files of public keys, of which two must have approved; unset: those that the publisher vouches for."""
+    advisories: str | None = None
+    """The file of the publisher's advisories, which you keep current; without one none are heeded."""
+
+
+class GateSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """[gate]: `isthmus gate`, for those who publish weights."""
+
+    key: str | None = None
+    """Where no --key names it: the file of your secret key, or the public half of one in your ssh-agent."""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -311,13 +360,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     system: str | None = None
     """A system message for `ask` and `chat`."""
     effort: Effort | None = None
-    """Reasoning effort, passed to the model's template."""
+    """Reasoning effort: none, minimal, low, medium, high, xhigh; unset: the model's own."""
     max_tokens: Positive | None = None
     """Tokens that an answer may have; unset: as many as fit the context."""
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     """0 picks the likeliest token each time, more is more varied; unset: the model's own."""
-    show_reasoning: Literal["dim", "hide"] = "dim"
-    """How `ask` and `chat` show a model's thinking in a terminal."""
+    show_reasoning: ShowReasoning = "dim"
+    """How `ask` and `chat` show a model's thinking in a terminal; live: samples in a vote, side by side."""
     offline: bool = False
     """No network at all: no download, no hosted model."""
     hf_endpoint: str = "https://huggingface.co"
@@ -326,9 +375,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Hosts other than this machine that a provider with local = true may be on."""
     engine: EngineSettings = EngineSettings()
     server: ServerSettings = ServerSettings()
+    reasoning: ReasoningSettings = ReasoningSettings()
     handoff: HandoffSettings = HandoffSettings()
     ledger: LedgerSettings = LedgerSettings()
     providers: dict[str, ProviderSettings] = {}
+    gate: GateSettings = GateSettings()
+    publishers: dict[str, PublisherSettings] = {}
 
     @property
     def home_path(self) -> Path:
