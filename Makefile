@@ -14,10 +14,10 @@ export QUESTION := $(value Q)
 unexport Q
 
 .DEFAULT_GOAL := help
-.PHONY: help ask test test-all check conformance bench bench-handoff docs
+.PHONY: help ask test test-all check conformance bench bench-handoff bench-reasoning docs
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 ask: $(VENV)/installed ## Ask a question: make ask Q="What is the capital of France?"
 	@$(BIN)/isthmus ask -- "$$QUESTION"
@@ -44,6 +44,9 @@ bench: $(VENV)/installed-dev ## Measure, into benchmarks/results
 
 bench-handoff: $(VENV)/installed-dev ## Measure whom the estimator would ask: make bench-handoff DATA=FOLDER
 	@$(BIN)/python -m benchmarks.estimator --data "$(DATA)"
+
+bench-reasoning: $(VENV)/installed-dev ## Replay what effort buys: make bench-reasoning DATA=FOLDER
+	@$(BIN)/python -m benchmarks.reasoning --data "$(DATA)"
 
 docs: $(VENV)/installed-dev ## Write docs/reference from the code
 	@$(BIN)/python docs/generate.py

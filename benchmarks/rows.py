@@ -82,17 +82,8 @@ class Rows:
         self.path = Path(path)
         self.runs: list[Run] = []
         self.rows: list[Row] = []
-        if not self.path.exists():
-            return
-        kept = 0
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            each = msgspec.json.decode(line, type=Run | Row)
+        for each in whole_lines(self.path, Run | Row):
             (self.runs if isinstance(each, Run) else self.rows).append(each)
-            kept += len(line)
-        if kept < self.path.stat().st_size:
-            os.truncate(self.path, kept)
 
     @property
     def done(self):
@@ -101,9 +92,29 @@ class Rows:
 
     def append(self, each):
         """Keep a `Run` or a `Row`, and be sure that it is on disk."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
-            file.write(msgspec.json.encode(each) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path, each)
         (self.runs if isinstance(each, Run) else self.rows).append(each)
+
+
+def whole_lines(path, kind):
+    """The values of a file of JSON lines, if there is one; a last line that a kill cut is dropped."""
+    if not path.exists():
+        return []
+    found, kept = [], 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            break
+        found.append(msgspec.json.decode(line, type=kind))
+        kept += len(line)
+    if kept < path.stat().st_size:
+        os.truncate(path, kept)
+    return found
+
+
+def append_line(path, each):
+    """Add a value to a file of JSON lines, and be sure that it is on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(each) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Draws docs/images/demo.svg and ask.svg from real sessions: `python docs/picture.py --home HOME`.
+"""Draws the pictures in docs/images from real sessions: `python docs/picture.py --home HOME`.
 
 HOME is a home of Isthmus that holds both models (`isthmus pull` fetches them). The smaller answers at home;
 a second Isthmus on loopback, with the larger, is the hosted side: the demo starts its own. The commands run
@@ -33,13 +33,15 @@ from isthmus.store import Store
 
 IMAGES = Path(__file__).parent / "images"
 ROWS = 60
-COLUMNS = {"demo": 106, "ask": 124}
+COLUMNS = {"demo": 106, "ask": 124, "reasoning": 118}
 HOME_MODEL, HOSTED_MODEL = "qwen2.5-coder:0.5b", "qwen2.5-coder:1.5b"
 COMMANDS = (
     ("ask", "What is the capital of France?"),
     ("ask", "A baker has 4 trays of 18 rolls and sells 50. How many are left? Explain in a line."),
     ("handoff", "ledger"),
 )
+EFFORT = ("ask", "--effort", "high", "--show-reasoning", "--max-tokens", "300")
+PUZZLE = "17 hens lay 5 eggs each. How many boxes of 6 do they fill?"
 ASKS, CONSENT = b"Send it? [y/N", b"y\r"
 SETTINGS = """\
 model = "{home_model}"
@@ -60,7 +62,7 @@ output_usd_per_mtok = 0.60
 
 def main() -> None:
     """Hold the sessions and draw them."""
-    sessions = {"demo": _demo, "ask": _asking}
+    sessions = {"demo": _demo, "ask": _asking, "reasoning": _reasoning}
     parser = argparse.ArgumentParser(description="Draw the README's pictures from real sessions.")
     parser.add_argument("--home", type=Path, required=True, help=f"holds {HOME_MODEL} and {HOSTED_MODEL}")
     parser.add_argument("--only", choices=sessions, help="draw this one")
@@ -94,6 +96,15 @@ def _asking(screen: "Screen", models: Store) -> None:
             )
             for words in COMMANDS:
                 screen.feed(_command_line(words) + _session(words, home, variables, screen.columns))
+
+
+def _reasoning(screen: "Screen", models: Store) -> None:
+    """A question answered by a vote, which is shown as it forms."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        variables, words = _settle(home, models, HOME_MODEL), (*EFFORT, PUZZLE)
+        variables["ISTHMUS_REASONING_TIME_LIMIT_S"] = "0"  # so that a busy machine draws the same
+        screen.feed(_command_line(words) + _session(words, home, variables, screen.columns))
 
 
 def _settle(home: Path, models: Store, *names: str) -> dict[str, str]:

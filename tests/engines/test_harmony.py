@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from isthmus.engines.llama import LlamaEngine
+from isthmus.errors import AnswerGarbled
 from isthmus.settings import EngineSettings
 from isthmus.trust import verify
 from isthmus.wire.chat_request import parse_chat
@@ -142,3 +143,16 @@ def test_a_thought_and_a_call_are_told_apart(tiny):
         ("weather", {"city": "Lyon"})
     ]
     assert choice.finish == "tool_calls"
+
+
+def test_an_answer_in_no_channel_is_garbled(tiny):
+    asked = {"messages": [{"role": "user", "content": "Paris?"}], "grammar": 'root ::= "Sunny."'}
+
+    async def answer(engine):
+        events = engine.stream(parse_chat(json.dumps(asked).encode()).request)
+        with pytest.raises(AnswerGarbled, match="broke the format"):
+            await anext(events)
+        # The worker isn't the worse for it.
+        return engine.crashes, engine.worker.alive
+
+    assert with_engine(tiny, answer) == (0, True)

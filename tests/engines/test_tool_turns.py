@@ -1,5 +1,5 @@
-from isthmus.engines.tool_turns import with_object_arguments, with_system, without_tool_roles
-from isthmus.messages import Message, TextPart, ToolCall
+from isthmus.engines.tool_turns import with_object_arguments, without_tool_roles
+from isthmus.messages import Message, ToolCall
 
 ASK = Message("user", "1+1 and 2+2?")
 CALLS = Message(
@@ -37,10 +37,3 @@ def test_arguments_that_are_no_object_become_one():
         '{"text":"{"}',
     ]
     assert with_object_arguments((ASK, *RESULTS)) == (ASK, *RESULTS)
-
-
-def test_more_is_said_in_the_system_message():
-    assert with_system((ASK,), "more") == (Message("system", "more"), ASK)
-    assert with_system((Message("system", "Be brief."), ASK), "more")[0].text == "Be brief.\n\nmore"
-    parts = Message("developer", (TextPart("Be brief."),))
-    assert with_system((parts, ASK), "more")[0].text == "Be brief.\n\nmore"

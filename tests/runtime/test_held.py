@@ -5,7 +5,18 @@ import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import EngineError, WorkerDied
-from isthmus.messages import Finish, GenerationRequest, Message, TextDelta, TokenScore, TokenScores, Usage
+from isthmus.messages import (
+    Confidence,
+    Finish,
+    GenerationRequest,
+    Message,
+    ReasoningDelta,
+    TextDelta,
+    TokenScore,
+    TokenScores,
+    ToolCallDelta,
+    Usage,
+)
 from isthmus.runtime.held import HeldStream, answer_in
 
 REQUEST = GenerationRequest((Message("user", "hi"),))
@@ -116,7 +127,33 @@ def test_holding_stops_where_it_would_put_off_the_first_visible_token():
 def test_what_was_held_is_an_answer_with_its_surprise_and_its_doubts():
     rivals = (TokenScore("a", math.log(0.5)), TokenScore("b", math.log(0.25)))
     events = [TokenScores((TokenScore("a", math.log(0.5), rivals),)), TextDelta("a"), TextDelta("x", index=1)]
-    answer = answer_in([*events, TokenScores((TokenScore("b", -math.inf),)), Finish("length")], whole=True)
-    assert (answer.text, answer.whole, answer.finish_reason) == ("a", True, "length")
+    votes = [Confidence(0.8, "vote"), Confidence(0.3, "vote", index=1), Confidence(0.1, "tokens")]
+    last = [TokenScores((TokenScore("b", -math.inf),)), *votes, Finish("length")]
+    answer = answer_in([*events, *last], whole=True)
+    assert (answer.text, answer.whole, answer.finish_reason, answer.voted) == ("a", True, "length", 0.8)
     assert answer.logprobs == (math.log(0.5), -20.0)
     assert answer.entropies == pytest.approx((0.5 * math.log(2) + 2 * 0.25 * math.log(4),))
+
+
+def test_texts_that_nobody_watches_come_as_one_and_all_else_as_it_was():
+    async def main():
+        script = [
+            ReasoningDelta("hm"),
+            *scored("a"),
+            *scored("b"),
+            TextDelta("x", 1),
+            TextDelta("y", 1),
+            ToolCallDelta(0, "c1", "f", "{}"),
+            TextDelta("c"),
+            DONE,
+        ]
+        _, stream = held(script)
+        assert await stream.hold(None)
+        events, rest = stream.release(joined=True)
+        texts = [each for each in events if isinstance(each, TextDelta)]
+        assert texts == [TextDelta("ab"), TextDelta("xy", 1), TextDelta("c")]
+        others = [each for each in script if not isinstance(each, TextDelta)]
+        assert [each for each in events if not isinstance(each, TextDelta)] == others
+        assert [event async for event in rest] == []
+
+    anyio.run(main)

@@ -151,6 +151,26 @@ def test_effort_reaches_the_template_of_our_own_worker(effort):
 @pytest.mark.parametrize(
     ("dialect", "told"),
     [
+        ("llama", {"add_generation_prompt": False, "continue_final_message": "content"}),
+        ("runner", {"add_generation_prompt": False, "continue_final_message": True}),
+    ],
+)
+def test_an_answer_that_has_begun_is_gone_on_with(dialect, told):
+    begun = GenerationRequest((Message("user", "hi"), Message("assistant", reasoning="hm")), continues=True)
+    sent = json.loads(render_chat(begun, "m", dialect))
+    assert {name: sent[name] for name in told} == told
+    assert sent["messages"][-1]["reasoning_content"] == "hm"
+
+
+def test_our_own_worker_keeps_a_budget_of_thinking():
+    asked = GenerationRequest((Message("user", "hi"),), reasoning_budget=9, reasoning_closing="So.")
+    sent = json.loads(render_chat(asked, "m", "llama"))
+    assert (sent["thinking_budget_tokens"], sent["reasoning_budget_message"]) == (9, "So.")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"),
+    [
         ("llama", {"reasoning_effort": "low", "enable_thinking": False, "x": 1}),
         ("runner", {"enable_thinking": False, "x": 1}),
         ("hosted", None),

@@ -161,10 +161,9 @@ def test_each_choice_finishes_and_the_last_one_carries_the_usage():
     def ended(index, reason):
         return {"choices": [{"index": index, "delta": {}, "finish_reason": reason}]}
 
-    assert finish(ended(1, "length"), ended(0, "stop"), {"usage": USAGE}, choices=2) == [
-        Finish("stop", index=0),
-        Finish("length", Usage(10, 5, 3, 4), index=1),
-    ]
+    chunks = [ended(1, "length"), ended(1, "length"), ended(0, "stop"), {"usage": USAGE}]
+    assert read(*chunks, choices=2) == [Finish("length", index=1)]
+    assert finish(*chunks, choices=2) == [Finish("stop", Usage(10, 5, 3, 4), index=0)]
 
 
 def test_an_answer_is_whole_when_every_choice_has_ended():
@@ -253,9 +252,9 @@ def test_the_usage_of_choices_that_come_with_their_own_is_added_up():
     ]
     for each, expected in ((True, Usage(10, 6, 0, 4)), (False, Usage(10, 3, 0, 9))):
         reader = ChunkReader(2, usage_each=each)
-        for chunk in chunks:
-            reader.read(json.dumps(chunk).encode())
-        assert [finish.usage for finish in reader.finish()] == [None, expected]
+        early = [event for chunk in chunks for event in reader.read(json.dumps(chunk).encode())]
+        assert early == [Finish("stop", index=0)]
+        assert [finish.usage for finish in reader.finish()] == [expected]
 
 
 # ---------------------------------------------------------------- what vendors do otherwise

@@ -65,8 +65,8 @@ TOOLS = {"tools": [{"type": "function", "function": FUNCTION}]}
     ("parameters", "nouns"),
     [
         ({"max_tokens": 5}, {"max_tokens": 5}),
-        ({"max_completion_tokens": 6}, {"max_tokens": 6}),
-        ({"max_completion_tokens": 6, "max_tokens": 5}, {"max_tokens": 6}),
+        ({"max_completion_tokens": 6}, {"max_tokens": 6, "max_total": 6}),
+        ({"max_completion_tokens": 6, "max_tokens": 5}, {"max_tokens": 6, "max_total": 6}),
         ({"temperature": 0}, {"temperature": 0.0}),
         ({"temperature": 2}, {"temperature": 2.0}),
         ({"top_p": 0.9}, {"top_p": 0.9}),

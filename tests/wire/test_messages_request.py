@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.errors import RequestError
-from isthmus.messages import Message
+from isthmus.messages import EFFORTS, Message
 from isthmus.wire.messages_request import parse_count, parse_messages
 
 HI = [{"role": "user", "content": "hi"}]
@@ -76,6 +76,7 @@ def test_how_tools_may_be_used(asked, choice, parallel):
         ({"thinking": {"type": "enabled", "budget_tokens": 31_999}}, "high", 31_999),
         ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, "high", None),
         ({"output_config": {"effort": "max"}}, "xhigh", None),
+        *[({"output_config": {"effort": each}}, each, None) for each in EFFORTS],
         ({"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}, "none", None),
     ],
 )

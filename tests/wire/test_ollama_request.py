@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.errors import RequestError
-from isthmus.messages import ImagePart, TextPart
+from isthmus.messages import EFFORTS, ImagePart, TextPart
 from isthmus.wire.ollama_request import parse_chat, parse_generate
 from tests.wire.test_ollama_body import png
 
@@ -45,10 +45,16 @@ def test_thinking_is_given_back():
 
 @pytest.mark.parametrize(
     ("think", "effort"),
-    [(None, None), (True, "medium"), (False, "none"), ("low", "low"), ("high", "high"), ("max", "xhigh")],
+    [(None, None), (True, "medium"), (False, "none"), ("max", "xhigh"), *[(each, each) for each in EFFORTS]],
 )
 def test_thinking_is_an_effort(think, effort):
     assert chat(think=think).request.effort == effort
+
+
+def test_an_effort_that_is_none_is_named_with_those_that_are():
+    with pytest.raises(RequestError, match="'huge' is not one of true, false, none, minimal, low") as raised:
+        chat(think="huge")
+    assert raised.value.param == "think"
 
 
 def called(name, **call):

@@ -7,7 +7,6 @@ and of a tool that exists.
 """
 
 import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
@@ -17,6 +16,7 @@ import msgspec
 from isthmus.engines.json_scanner import ValueScanner
 from isthmus.engines.tool_turns import CLOSE, OPEN
 from isthmus.messages import TextDelta, Tool, ToolCallDelta
+from isthmus.wire.marked import new_call_id, overlap
 
 Said: TypeAlias = TextDelta | ToolCallDelta
 
@@ -225,7 +225,7 @@ class LooseReader:
         if mark:
             self._held, self._state = after, "marked"
         else:
-            kept = _overlap(before, OPEN)
+            kept = overlap(before, OPEN)
             before, self._held = before[: len(before) - kept], before[len(before) - kept :]
         # What a model says before it calls ends in line breaks that belong to nobody.
         if text := before.rstrip() if mark else before:
@@ -272,11 +272,6 @@ class LooseReader:
         ]
 
 
-def new_call_id() -> str:
-    """An identifier for a call."""
-    return f"call_{secrets.token_hex(12)}"
-
-
 def _fits(tool: Tool, arguments: dict[str, Any]) -> bool:
     """Whether arguments follow a strict tool's schema."""
     if not tool.strict or tool.parameters is None:
@@ -285,11 +280,3 @@ def _fits(tool: Tool, arguments: dict[str, Any]) -> bool:
         return jsonschema_rs.is_valid(tool.parameters, arguments)
     except ValueError:
         return False
-
-
-def _overlap(text: str, mark: str) -> int:
-    """How many of a text's last characters may be the first of a mark."""
-    for size in range(min(len(text), len(mark) - 1), 0, -1):
-        if text.endswith(mark[:size]):
-            return size
-    return 0

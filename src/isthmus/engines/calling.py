@@ -22,7 +22,6 @@ from isthmus.engines.tool_turns import (
     CLOSE,
     OPEN,
     with_object_arguments,
-    with_system,
     without_tool_roles,
 )
 from isthmus.errors import RequestError
@@ -35,6 +34,7 @@ from isthmus.messages import (
     TextDelta,
     Tool,
     ToolCallDelta,
+    with_system,
 )
 from isthmus.wire.schemas import Allowance
 

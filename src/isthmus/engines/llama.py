@@ -22,6 +22,7 @@ from isthmus.engines.truncation import Shortened, shorten, too_long
 from isthmus.engines.watchdog import Watchdog
 from isthmus.engines.worker_config import NGRAM_DRAFT
 from isthmus.errors import (
+    AnswerGarbled,
     ContextLengthExceeded,
     EngineError,
     IsthmusError,
@@ -42,6 +43,8 @@ _CRASHES = 3
 """A worker that falls this often without one whole answer between is not started again."""
 _CONTEXT_FULL = "Context size has been exceeded"
 """What llama.cpp says to all who share a context that has run out."""
+_GARBLED = "does not match the expected"
+"""What llama.cpp says of an answer that it can't take apart, once it is over."""
 _TEMPLATE_TOKENS = 256
 """What a chat template may add to a prompt of its own."""
 
@@ -93,7 +96,13 @@ class LlamaEngine:
         self._notices: list[Notice] = []
         self._room = ContextRoom(0, settings.parallel, NGRAM_DRAFT)
         self._knows_tools = False  # whether the template does
-        self._info = ModelInfo(model.name, local=True, digest=model.digest, vision=model.header.sees)
+        self._info = ModelInfo(
+            model.name,
+            local=True,
+            digest=model.digest,
+            vision=model.header.sees,
+            template=chat_template or model.header.chat_template or "",
+        )
         self.tokenizer = WorkerTokenizer(self._post, model.name, model.header.shape.vocabulary, self._told)
         self.embedder = WorkerEmbedder(self._post, self.tokenizer, model.name, self._loading.text_tokens)
 
@@ -211,6 +220,7 @@ class LlamaEngine:
         call = render_call(request, self._info.name, "llama")
         # Those of this very call: by the time it fails, another's failure may have started a new worker.
         tokens, watchdog, worker = 0, self._watchdog, self._worker
+        ended = set[int]()
         try:
             async with (
                 self._room_for(client, call, request) as (room, part),
@@ -222,6 +232,7 @@ class LlamaEngine:
                         yield notices.pop(0)
                     if isinstance(event, Finish):
                         self._crashes = 0
+                        ended.add(event.index)
                         if watchdog is not None:
                             watchdog.learn(event)
                     elif isinstance(event, TokenScores):
@@ -243,17 +254,19 @@ class LlamaEngine:
             # Tokens that make up one strange character aren't counted one by one, so the room is an estimate.
             if not tokens or _CONTEXT_FULL not in error.message:
                 raise await self._judge(error, worker, watchdog) from error
-        for finish in await self._cut(client, request, tokens):
+        for finish in await self._cut(client, request, tokens, ended):
             yield finish
 
-    async def _cut(self, client: ChatClient, request: GenerationRequest, tokens: int) -> list[Finish]:
-        """The ends of the choices of an answer for which the context has no more room."""
+    async def _cut(
+        self, client: ChatClient, request: GenerationRequest, tokens: int, ended: set[int]
+    ) -> list[Finish]:
+        """The ends of the choices, but for those that have ended, for which the context has no more room."""
         try:
             usage = Usage(await self._count(client, request), tokens)
         except UpstreamError as error:
             raise await self._judge(error) from error
-        last = request.n - 1
-        return [Finish("length", usage if index == last else None, index=index) for index in range(request.n)]
+        cut = [index for index in range(request.n) if index not in ended]
+        return [Finish("length", usage if index == cut[-1] else None, index=index) for index in cut]
 
     @asynccontextmanager
     async def _room_for(
@@ -329,6 +342,11 @@ class LlamaEngine:
         """Whose fault it was: the request's, or a worker's that fell; by default the one that runs now."""
         if error.kind == "rejected":
             return _refusal(error)
+        if _GARBLED in error.message:
+            return AnswerGarbled(
+                f"{self._info.name} broke the format of its answers, so that this one can't be read",
+                hint="ask again, or ask for more reasoning effort",
+            )
         if worker is None:
             worker, watchdog = self._worker, self._watchdog
         if worker is not None and error.kind in ("cut", "unreachable") and await worker.ended(1.0):
@@ -372,6 +390,7 @@ def _describe(listing: Any, info: ModelInfo) -> ModelInfo:
         context_length=entry.get("meta", {}).get("n_ctx"),
         vision="image" in modalities,
         digest=info.digest,
+        template=info.template,
     )
 
 

@@ -17,7 +17,7 @@ from isthmus.naming import parse_model
 from isthmus.settings import Settings
 from isthmus.store import GgufHeader, Store, read_model
 from isthmus.store.shape import ModelShape
-from isthmus.trust import VerifiedModel, verify
+from isthmus.trust import VerifiedModel, trust_in, verify
 from isthmus.trust.verify import OnProgress
 
 
@@ -34,6 +34,7 @@ class WorkerLoader:
         self._settings = settings
         self._budget = budget
         self._build = build
+        self._trust = trust_in(settings)
         self._headers: dict[str, GgufHeader] = {}
 
     async def plan(self, weights: Loadable) -> Plan:
@@ -96,7 +97,7 @@ class WorkerLoader:
         """The engine of a model; blocks while the weights are verified."""
         if isinstance(weights, ForEmbedding):
             return self._embedding_engine(weights.weights, plan)
-        model = verify(weights, on_progress=on_progress)
+        model = verify(weights, trust=self._trust, on_progress=on_progress)
         try:
             draft = self._verified_draft(weights)
         except BaseException:
@@ -106,7 +107,7 @@ class WorkerLoader:
         return LlamaEngine(model, settings, build=self._build, plan=plan, budget=budget, draft=draft)
 
     def _embedding_engine(self, weights: Weights, plan: Plan) -> LlamaEngine:
-        model = verify(weights)
+        model = verify(weights, trust=self._trust)
         load = embedding_load(model.header, model.name)
         return LlamaEngine(
             model,
@@ -119,7 +120,7 @@ class WorkerLoader:
 
     def _verified_draft(self, weights: Weights) -> VerifiedModel | None:
         draft = self._draft_for(weights)
-        return verify(draft) if draft is not None else None
+        return verify(draft, trust=self._trust) if draft is not None else None
 
     def _draft_for(self, weights: Weights) -> Weights | None:
         """The model that guesses ahead for this one: the settings', where it knows the same tokens.

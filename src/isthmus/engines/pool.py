@@ -168,6 +168,16 @@ class Pool:
             return record.info
         return info_before_loading(weights)
 
+    async def context_of(self, weights: Weights) -> int | None:
+        """The context that a model has, or would have if it were loaded; None where it can't be."""
+        if (known := self.info(weights).context_length) is not None:
+            return known
+        try:
+            planned = await self._loader.plan(weights)
+        except IsthmusError:  # whoever asks it hears why
+            return None
+        return planned.context_length if planned.fits else None
+
     # ------------------------------------------------------------ managing
 
     async def load(self, weights: Weights, key: str | None = None) -> None:

@@ -1,16 +1,18 @@
 """What a pool of models deals in: weights, what loads them, and what is then in memory."""
 
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
 from isthmus.engines.schedule import State
+from isthmus.errors import IsthmusError
 from isthmus.fit import Plan
 from isthmus.generator import Embedder, Generator, Tokenizer
 from isthmus.messages import ModelInfo
-from isthmus.store import StoredModel
+from isthmus.store import StoredModel, read_metadata
 
 Weights: TypeAlias = StoredModel | Path
 """What a model is made of: one of the store, or a person's file."""
@@ -49,9 +51,29 @@ def info_before_loading(loadable: Loadable) -> ModelInfo:
     """What is known of a model that was never loaded. Of a person's file no hash is pinned."""
     weights = weights_of(loadable)
     if isinstance(weights, Path):
-        return ModelInfo(weights.name, local=True)
-    sees = weights.projector is not None
-    return ModelInfo(weights.name, local=True, digest=weights.digest, vision=sees)
+        return ModelInfo(weights.name, local=True, template=_template(weights))
+    return ModelInfo(
+        weights.name,
+        local=True,
+        digest=weights.digest,
+        vision=weights.projector is not None,
+        template=_template(weights.path),
+    )
+
+
+def _template(path: Path) -> str:
+    """The chat template in a file of weights; empty where there is none, or no such file."""
+    try:
+        status = path.stat()
+        return _template_in(path, status.st_ino, status.st_mtime_ns)
+    except (OSError, IsthmusError):
+        return ""  # whoever loads it says what is wrong with it
+
+
+@lru_cache(maxsize=64)
+def _template_in(path: Path, inode: int, mtime_ns: int) -> str:
+    """Read once for each state of a file: a header takes tens of milliseconds."""
+    return str(read_metadata(path).get("tokenizer.chat_template", ""))
 
 
 class Resident(Generator, Protocol):

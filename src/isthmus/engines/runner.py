@@ -26,6 +26,9 @@ class RunnerEngine:
         headers: Sent with each call.
     """
 
+    batched = False
+    """Whether it is known to write several answers to one request."""
+
     def __init__(
         self,
         name: str,

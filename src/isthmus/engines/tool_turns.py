@@ -2,19 +2,10 @@
 
 import msgspec
 
-from isthmus.messages import Message, TextPart
+from isthmus.messages import Message
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 """The marks between which a model calls that was told so by us; many were trained with these."""
-
-
-def with_system(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
-    """The conversation with more in its system message, or with one."""
-    if messages and messages[0].role in ("system", "developer"):
-        said = messages[0].content
-        content = f"{said}\n\n{words}" if isinstance(said, str) else (*said, TextPart(f"\n\n{words}"))
-        return (msgspec.structs.replace(messages[0], content=content), *messages[1:])
-    return (Message("system", words), *messages)
 
 
 def with_object_arguments(messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -5,17 +5,16 @@ What is left out is named, so that whoever asks can be told: a request is never 
 
 import re
 from hashlib import blake2b
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from isthmus.errors import HandoffRefused
-from isthmus.messages import Effort, GenerationRequest, Message
+from isthmus.messages import GenerationRequest, Message, nearest_effort
 from isthmus.providers.vendor import Takes
 
-_EFFORTS: tuple[Effort, ...] = get_args(Effort)
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(GenerationRequest)}
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -63,7 +62,7 @@ def adapt(request: GenerationRequest, takes: Takes, title: str) -> Adapted:
         kept,
         messages=tuple(_message(each, takes) for each in kept.messages),
         temperature=None if kept.temperature is None else min(kept.temperature, takes.warmest),
-        effort=_nearest(kept.effort, takes.efforts),
+        effort=None if kept.effort is None else nearest_effort(kept.effort, takes.efforts),
     )
     return Adapted(_shaped(_chosen(kept, takes), takes), tuple(sorted(left_out)), extra)
 
@@ -75,17 +74,6 @@ def _unthinking(request: GenerationRequest, takes: Takes) -> dict[str, Any]:
     if takes.thinks and (request.effort == "none" or calls or forced):
         return {"thinking": {"type": "disabled"}}
     return {}
-
-
-def _nearest(effort: Effort | None, known: tuple[Effort, ...]) -> Effort | None:
-    """The effort that is known and closest, the lesser of two; some effort never becomes none."""
-    if effort is None or not known:
-        return None
-    rank = _EFFORTS.index(effort)
-    candidates: tuple[Effort, ...] = (
-        known if effort == "none" else tuple(each for each in known if each != "none")
-    )
-    return min(candidates, key=lambda each: abs(_EFFORTS.index(each) - rank))
 
 
 def _chosen(request: GenerationRequest, takes: Takes) -> GenerationRequest:

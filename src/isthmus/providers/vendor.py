@@ -31,6 +31,8 @@ HOME_ONLY = frozenset(
         "ignore_eos",
         "template",
         "reasoning_budget",
+        "reasoning_closing",
+        "continues",
     }
 )
 """Fields of a request that hosted Chat Completions have no common word for."""

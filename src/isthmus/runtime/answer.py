@@ -4,6 +4,7 @@ This is the thin driver around `isthmus.handoff.policy`: each step is one branch
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -107,7 +108,8 @@ class Runtime:
             row.fail(error)
             raise
         finally:
-            with anyio.CancelScope(shield=True):
+            # Of an answer that is whole, with nothing to be kept, nothing here waits: nothing can stop it.
+            with nullcontext() if row.is_complete and turn.is_over else anyio.CancelScope(shield=True):
                 await journey.close()
                 await turn.close()
                 record = row.record(self.home.model.name)
@@ -139,7 +141,9 @@ class _Journey:
         self._consent = consent
         self._row = row
         self._turn = turn
-        rules = msgspec.structs.replace(terms.rules, asked=ask.handoff)
+        rules = terms.rules
+        if ask.handoff is not None:
+            rules = msgspec.structs.replace(rules, asked=ask.handoff)
         question = question_of(ask, runtime.home, turn)
         heard = rules.effective == "auto" or consent is not None
         self._delegates = heard and may_delegate(question, rules) and can_offer(ask.request)
@@ -214,7 +218,7 @@ class _Journey:
         if not await (local.hold(None) if self._ask.careful else local.begin()):
             return Failed(_why(local))
         self._row.heard(local.first_after_s)
-        held, rest = local.release()
+        held, rest = local.release(joined=self._ask.careful)
         notices = [] if step.notice is None else [step.notice]
         model = self._home.model
         route = Route(step.decision, model.name, fingerprint=model.fingerprint, consent_id=step.consent_id)
@@ -265,7 +269,7 @@ class _Journey:
         # Only now: until the hosted model speaks, the local answer goes on, in case it is needed after all.
         if self._local is not None:
             await self._local.close()
-        held, rest = away.release()
+        held, rest = away.release(joined=self._ask.careful)
         # Not what was prepared: the first may have failed, and another has answered.
         answering = call.outgoing
         return _Shown([Route(decision, answering.model, answering.provider), *held], rest)
@@ -283,7 +287,7 @@ def question_of(ask: Ask, home: Generator, turn: Turn) -> Question:
         home_only=turn.home_only,
         switching=turn.switching,
         approved=ask.approved,
-        hints=ask.source != "api",
+        hints=ask.source in ("ask", "chat"),
     )
 
 

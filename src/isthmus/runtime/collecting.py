@@ -19,7 +19,8 @@ from isthmus.generator import EventStream
 from isthmus.messages import Event, GenerationRequest, Message
 from isthmus.runtime.answer import Ask, Runtime
 from isthmus.runtime.held import answer_in
-from isthmus.scoring import Grading, grade
+from isthmus.runtime.samples import draw
+from isthmus.scoring import Grading, comes_to, grade
 from isthmus.wire.gathered import Completion
 
 RIVALS = 5
@@ -46,6 +47,7 @@ class Collected(Struct, frozen=True):
     logprobs: tuple[float, ...]
     entropy: tuple[float, ...]
     finish: str | None
+    samples: tuple[str, ...]
     weak_model: str
     strong_model: str
     cost_usd: Decimal
@@ -85,6 +87,8 @@ async def collect(
             )
         home = await _events(runtime.home.stream(msgspec.structs.replace(request, top_logprobs=RIVALS)))
         local = answer_in(home, whole=True)
+        count = runtime.terms.rules.samples if comes_to(local.text) is not None else 0
+        samples = (await draw(runtime.home, request, count)).texts if count else ()
         hosted = Completion()
         for event in await _events(runtime.answer(Ask(request, "ask"))):
             hosted.add(event)
@@ -106,6 +110,7 @@ async def collect(
             logprobs=tuple(round(each, 4) for each in local.logprobs),
             entropy=tuple(round(each, 4) for each in local.entropies),
             finish=local.finish_reason,
+            samples=samples,
             weak_model=runtime.home.model.name,
             strong_model=route.model,
             cost_usd=cost,

@@ -4,12 +4,13 @@ from msgspec import Struct
 
 from isthmus.configuration import Configuration
 from isthmus.errors import HandoffRefused
+from isthmus.handoff.away.hosted import HostedModel
 from isthmus.handoff.away.opening import open_line, redactor_of
 from isthmus.handoff.away.outgoing import Outgoing
 from isthmus.handoff.conversations.conversation import asked_in
 from isthmus.handoff.judging import LocalAnswer
 from isthmus.handoff.policy import conduct, foresee
-from isthmus.handoff.redaction import Redacted, Redactor
+from isthmus.handoff.redaction import Redacted
 from isthmus.handoff.rules import Question
 from isthmus.handoff.steps import Hold, Sample
 from isthmus.ledger import Ledger
@@ -48,32 +49,31 @@ async def explain(request: GenerationRequest, configuration: Configuration, ledg
         step = next(conduct(question, terms.rules, terms.estimator))
         decision = None if isinstance(step, Hold | Sample) else step.decision
         foreseen = foresee(question, terms.rules, terms.estimator, _NOTHING_YET)
+        outgoing, redacted, refusal = await _prepared(request, configuration, ledger, terms.hosted)
     finally:
         await terms.close()
-    outgoing, redacted, refusal = await _prepared(request, configuration, ledger)
     return Explanation(decision, foreseen, outgoing, redacted, refusal)
 
 
 async def _prepared(
-    request: GenerationRequest, configuration: Configuration, ledger: Ledger
+    request: GenerationRequest, configuration: Configuration, ledger: Ledger, opened: HostedModel | None
 ) -> tuple[Outgoing | None, Redacted | None, HandoffRefused | None]:
-    """What would leave, whether or not the rules let anything leave now."""
-    redactor = redactor_of(configuration.settings.handoff)
+    """What would leave, whether or not the rules let anything leave now; by what is open where they do."""
+    handoff = configuration.settings.handoff
+    hosted = opened or (open_line(configuration, ledger, redactor_of(handoff)) if handoff.order else None)
+    redactor = hosted.redactor if hosted else redactor_of(handoff)
     redacted: Redacted | None = None
     try:
         redacted = redactor.redact(request) if redactor else None
-        return await _outgoing(request, configuration, ledger, redactor), redacted, None
+        return _configured(hosted).prepare(request), redacted, None
     except HandoffRefused as error:
         return None, redacted, error
-
-
-async def _outgoing(
-    request: GenerationRequest, configuration: Configuration, ledger: Ledger, redactor: Redactor | None
-) -> Outgoing:
-    if not configuration.settings.handoff.order:
-        raise HandoffRefused("no provider is configured", hint="isthmus handoff setup")
-    hosted = open_line(configuration, ledger, redactor)
-    try:
-        return hosted.prepare(request)
     finally:
-        await hosted.close()
+        if hosted is not None and hosted is not opened:
+            await hosted.close()
+
+
+def _configured(hosted: HostedModel | None) -> HostedModel:
+    if hosted is None:
+        raise HandoffRefused("no provider is configured", hint="isthmus handoff setup")
+    return hosted

@@ -8,6 +8,7 @@ from isthmus.errors import IsthmusError, WorkerDied
 from isthmus.generator import EventStream
 from isthmus.handoff.judging import LocalAnswer
 from isthmus.messages import (
+    Confidence,
     Event,
     Finish,
     FinishReason,
@@ -58,7 +59,7 @@ class HeldStream:
         Fewer are read where waiting for them would put off the first visible one by more than three tenths.
         """
         if tokens is None:
-            await self._fill(lambda: False)
+            await self._fill(None)
         else:
             await self._fill(lambda: self._tokens >= tokens or self._is_late())
         return self.error is None
@@ -67,17 +68,22 @@ class HeldStream:
         """What the policy may know of the answer so far."""
         return answer_in(self._events, whole=self._whole)
 
-    def release(self) -> tuple[list[Event], EventStream]:
-        """What was held, and the stream of the rest: to be shown in this order, once, if all went well."""
+    def release(self, *, joined: bool = False) -> tuple[list[Event], EventStream]:
+        """What was held, and the stream of the rest: to be shown in this order, once, if all went well.
+
+        Args:
+            joined: Whether texts that follow each other may come as one, where nobody watches them come.
+        """
         held, self._events = self._events, []
-        return held, self._stream
+        return _joined(held) if joined else held, self._stream
 
     async def close(self) -> None:
         """Stop the work behind the stream."""
         await self._stream.aclose()
 
-    async def _fill(self, enough: Callable[[], bool]) -> None:
-        while not (enough() or self._whole or self.error):
+    async def _fill(self, enough: Callable[[], bool] | None) -> None:
+        """Read until there is enough; None: to the end."""
+        while not (self._whole or self.error or (enough is not None and enough())):
             try:
                 event = await anext(self._stream)
             except StopAsyncIteration:
@@ -120,17 +126,43 @@ class HeldStream:
         self._stream = self._start()
 
 
+def _joined(events: Iterable[Event]) -> list[Event]:
+    """The same events, but each run of texts of one choice as one: who passes them on has less to do."""
+    found: list[Event] = []
+    run: list[TextDelta] = []
+    for event in events:
+        if isinstance(event, TextDelta):
+            if run and run[0].index != event.index:
+                found.append(_as_one(run))
+                run = []
+            run.append(event)
+            continue
+        # A token's scores stand between its text and the next one's.
+        if run and not isinstance(event, TokenScores):
+            found.append(_as_one(run))
+            run = []
+        found.append(event)
+    return [*found, _as_one(run)] if run else found
+
+
+def _as_one(run: list[TextDelta]) -> TextDelta:
+    return run[0] if len(run) == 1 else TextDelta("".join([each.text for each in run]), run[0].index)
+
+
 def answer_in(events: Iterable[Event], *, whole: bool) -> LocalAnswer:
     """The answer that some events make up, as it is judged: the first choice's."""
     pieces: list[str] = []
     scores: list[TokenScore] = []
     reason: FinishReason | None = None
+    voted: float | None = None
     for event in events:
         match event:
             case TextDelta(text, 0):
                 pieces.append(text)
             case TokenScores(tokens, 0):
                 scores.extend(tokens)
+            case Confidence(value, "vote", 0):
+                voted = value
             case Finish(index=0):
                 reason = event.reason
             case _:
@@ -141,6 +173,7 @@ def answer_in(events: Iterable[Event], *, whole: bool) -> LocalAnswer:
         whole,
         reason,
         tuple(_entropy(each) for each in scores if each.top),
+        voted=voted,
     )
 
 

@@ -22,7 +22,10 @@ ANY = frozenset({None, "", "default"})
 
 
 class KnownModel(Struct, frozen=True):
-    """A model that a question may name. ``context_length`` is known of those that were loaded."""
+    """A model that a question may name.
+
+    ``context_length`` is known of those that are loaded, and of the default one, which may be yet to be.
+    """
 
     name: str
     digest: str | None = None
@@ -146,12 +149,22 @@ class Models:
             else each
             for each in here
         ]
+        # Of others the context would take a look into their files, of which there may be many.
+        for place, each in enumerate(known):
+            if each.name == default and not each.loaded and self._default.kind != "runner":
+                known[place] = msgspec.structs.replace(each, context_length=await self._default_context())
         return sorted(known, key=lambda each: (each.name != default, each.name))
 
     async def close(self) -> None:
         """Let go of the runners; the pool is closed by whoever opened it."""
         for runner in self._runners.values():
             await runner.close()
+
+    async def _default_context(self) -> int | None:
+        try:
+            return await self.pool.context_of(self._weights(self._default))
+        except IsthmusError:  # it is yet to be fetched
+            return None
 
     def _name_of(self, ref: ModelRef) -> str:
         if ref.kind == "path":

@@ -23,6 +23,7 @@ from isthmus.messages import (
     FinishReason,
     GenerationRequest,
     HandoffMode,
+    Reasoned,
     ReasoningDelta,
     Route,
     TextDelta,
@@ -67,12 +68,14 @@ class Row:
         self._route: Route | None = None
         self._usage = Usage()
         self._first_s: float | None = None
+        self._answered_s: float | None = None
         self._answer: list[str] = []
         self._seen: list[Event] = []
         self._outcome: Outcome = "cancelled"
         self._error: IsthmusError | None = None
         self._finish_reasons: list[FinishReason] = []
         self._timings: Timings | None = None
+        self._reasoned: Reasoned | None = None
 
     def pass_on(self, event: Event) -> Event | None:
         """Take note of an event; the event as the person gets it, or None if it isn't for them."""
@@ -82,6 +85,8 @@ class Row:
             case TextDelta(text=text) | ReasoningDelta(text=text) | ToolCallDelta(arguments=text):
                 if self._first_s is None:
                     self._first_s = self._elapsed()
+                if self._answered_s is None and not isinstance(event, ReasoningDelta):
+                    self._answered_s = self._elapsed()
                 self._answer.append(text)
             case TokenScores() if self._request.top_logprobs is None:
                 return None  # they were asked for to judge the answer by
@@ -102,10 +107,18 @@ class Row:
         """The finish with the times as the person saw them beside the engine's own."""
         self._usage = finish.usage or self._usage
         self._finish_reasons.append(finish.reason)
+        if finish.reasoned is not None:
+            # What was shown before was no token of the answer, but what is done for it.
+            self._reasoned, self._first_s = finish.reasoned, self._answered_s
         self._timings = timings = msgspec.structs.replace(
             finish.timings or Timings(), first_token_s=self._first_s, total_s=self._elapsed()
         )
         return msgspec.structs.replace(finish, timings=timings)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer is whole."""
+        return self._outcome == "complete"
 
     def complete(self) -> None:
         """The answer is whole."""
@@ -122,7 +135,8 @@ class Row:
     def record(self, local_model: str) -> QuestionRecord:
         """The row as it is written."""
         decision = self.decision or Decision("refuse", "local_failed", "failure")
-        calls, left = self._calls, [attempt.outgoing for attempt in self._attempts if attempt.left]
+        calls, attempts = self._calls, self._attempts
+        left = [attempt.outgoing for attempt in attempts if attempt.left]
         return QuestionRecord(
             id=self.id,
             at=self._at,
@@ -149,7 +163,7 @@ class Row:
             sent_digest=left[0].digest if left else None,
             sent_bytes=sum(len(each.body) for each in left),
             redacted=_counted(left),
-            attempts=tuple(_described(each) for each in self._attempts),
+            attempts=tuple([_described(each) for each in attempts]),
             evidence=self._evidence(decision),
         )
 
@@ -174,6 +188,8 @@ class Row:
 
     def _evidence(self, decision: Decision) -> dict[str, Any]:
         evidence: dict[str, Any] = msgspec.to_builtins(decision.evidence)
+        if self._reasoned is not None:
+            evidence["reasoning"] = msgspec.to_builtins(self._reasoned)
         if self.delegated is not None and self.delegated.calls:
             evidence["delegated"] = self.delegated.evidence
         if self.shadow is not None and self._outcome == "complete":

@@ -15,7 +15,9 @@ _TEMPERATURE = 0.7
 
 async def draw(home: Generator, request: GenerationRequest, count: int) -> Samples:
     """So many more answers to the request; fewer, or none, where the model fails: they are only advice."""
-    varied = msgspec.structs.replace(request, n=count, temperature=_TEMPERATURE, seed=None, top_logprobs=None)
+    varied = msgspec.structs.replace(
+        request, n=count, temperature=_TEMPERATURE, seed=None, top_logprobs=None, effort=None
+    )
     texts = [""] * count
     whole: set[int] = set()
     try:

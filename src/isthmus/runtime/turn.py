@@ -40,6 +40,11 @@ class Turn:
             self._followed.note(event)
         return event
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be done once the answer is whole."""
+        return self.home_only is None
+
     async def close(self) -> None:
         """The answer is over, however it ended."""
         await self._marking.close()

@@ -81,10 +81,15 @@ class GgufHeader(Struct, frozen=True):
     parameter_count: int
     quantization: str | None
     tensor_count: int
-    has_chat_template: bool
+    chat_template: str | None
     required_bytes: int
     shape: ModelShape
     pooling: str | None = None
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether it says how a conversation is put to it."""
+        return self.chat_template is not None
 
     @property
     def sees(self) -> bool:
@@ -353,7 +358,7 @@ def _joined(pieces: list[_Piece]) -> GgufHeader:
         parameter_count=sum(math.prod(tensor.sizes) for tensor in tensors),
         quantization=FILE_TYPES.get(whole(metadata, "general.file_type", default=-1)),
         tensor_count=len(tensors),
-        has_chat_template="tokenizer.chat_template" in metadata,
+        chat_template=text(metadata, "tokenizer.chat_template"),
         required_bytes=sum(piece.required_bytes for piece in pieces),
         shape=shape_of(metadata, tensors, first.path),
         pooling=dict(enumerate(_POOLINGS)).get(whole(metadata, f"{architecture}.pooling_type", default=-1)),

@@ -32,6 +32,13 @@ class Spelling(Struct, frozen=True, kw_only=True):
 PLAIN = Spelling()
 """What most addresses understand."""
 
+_CONTINUING: dict[Dialect, dict[str, Any]] = {
+    # llama.cpp closes the message's thought as its template would; vLLM goes on behind its text.
+    "llama": {"add_generation_prompt": False, "continue_final_message": "content"},
+    "runner": {"add_generation_prompt": False, "continue_final_message": True},
+    "hosted": {},
+}
+"""How an answer that has begun is gone on with; runners that know no word for it do so by themselves."""
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -70,6 +77,9 @@ def render_chat(
     }
     if dialect == "llama":
         optional["thinking_budget_tokens"] = request.reasoning_budget
+        optional["reasoning_budget_message"] = request.reasoning_closing
+    if request.continues:
+        body |= _CONTINUING[dialect]
     body |= {name: value for name, value in optional.items() if value is not None}
     if request.top_logprobs is not None:
         # llama.cpp takes "no alternatives" for "no log-probabilities at all".

@@ -140,7 +140,7 @@ class StreamError(Exception):
 class ChunkReader:
     """Turns an upstream's chunks into events, and knows whether the answer is whole.
 
-    Usage comes in a last chunk of its own, so every `Finish` is held until `finish`.
+    Usage comes in a last chunk of its own, so the last `Finish` is held until `finish`.
 
     Args:
         choices: How many the answer has.
@@ -153,6 +153,7 @@ class ChunkReader:
         self._expected = choices
         self._reasons: dict[int, FinishReason] = {}
         self._stops: dict[int, str] = {}
+        self._told: set[int] = set()  # the choices whose end was passed on before the others'
         self._calls = _Calls()
         self._usage: Usage | None = None
         self._timings: Timings | None = None
@@ -176,7 +177,9 @@ class ChunkReader:
         if chunk.error is not None:
             raise StreamError(chunk.error if isinstance(chunk.error, str) else chunk.error.message)
         events: list[Event] = []
+        told = chunk.usage is not None or chunk.timings is not None or chunk.x_groq is not None
         for choice in chunk.choices or ():
+            told = told or choice.usage is not None
             if choice.logprobs and choice.logprobs.content:
                 events.append(TokenScores(tuple(map(_score, choice.logprobs.content)), choice.index))
             if choice.delta:
@@ -191,7 +194,33 @@ class ChunkReader:
                     self._stops[choice.index] = choice.stop_reason
             if chunk.verbose is not None and chunk.verbose.stopping_word:
                 self._stops[choice.index] = chunk.verbose.stopping_word
-        if told := chunk.usage or _elsewhere(chunk):
+            if choice.finish_reason and len(self._reasons) < self._expected:
+                events += self._ended_early(choice.index)
+        if told:
+            self._take_figures(chunk)
+        return events
+
+    def finish(self) -> Iterator[Finish]:
+        """A `Finish` for each choice that had none yet, the last one with usage and timings."""
+        held = sorted(item for item in self._reasons.items() if item[0] not in self._told)
+        for number, (index, reason) in enumerate(held, 1):
+            last = number == len(held)
+            yield Finish(
+                reason,
+                usage=self._usage if last else None,
+                timings=self._timings if last else None,
+                index=index,
+                stop_sequence=self._stops.get(index),
+            )
+
+    def _take_figures(self, chunk: _Chunk) -> None:
+        """The tokens that it took and the time, of a chunk that tells them."""
+        told = chunk.usage
+        if told is None and chunk.x_groq is not None:
+            told = chunk.x_groq.usage
+        for choice in chunk.choices or ():
+            told = told or choice.usage
+        if told is not None:
             usage = _read_usage(told)
             self._usage = _both(self._usage, usage) if self._usage_each and self._usage else usage
         if chunk.timings:
@@ -200,19 +229,13 @@ class ChunkReader:
                 tokens_per_s=chunk.timings.predicted_per_second,
                 decode_s=_seconds(chunk.timings.predicted_ms),
             )
-        return events
 
-    def finish(self) -> Iterator[Finish]:
-        """A `Finish` for each choice, the last one with usage and timings."""
-        for number, (index, reason) in enumerate(sorted(self._reasons.items()), 1):
-            last = number == len(self._reasons)
-            yield Finish(
-                reason,
-                usage=self._usage if last else None,
-                timings=self._timings if last else None,
-                index=index,
-                stop_sequence=self._stops.get(index),
-            )
+    def _ended_early(self, index: int) -> list[Finish]:
+        """The end of a choice while others go on, told once."""
+        if index in self._told:
+            return []
+        self._told.add(index)
+        return [Finish(self._reasons[index], index=index, stop_sequence=self._stops.get(index))]
 
 
 class _Calls:
@@ -255,13 +278,6 @@ def _add_pieces(events: list[Event], pieces: list[_Piece], index: int) -> None:
             events.append(ReasoningDelta(thought, index))
         if piece.text:
             events.append(TextDelta(piece.text, index))
-
-
-def _elsewhere(chunk: _Chunk) -> _Usage | None:
-    """The usage, where it isn't in OpenAI's place."""
-    if chunk.x_groq is not None:
-        return chunk.x_groq.usage
-    return next((choice.usage for choice in chunk.choices or () if choice.usage), None)
 
 
 def _seconds(milliseconds: float | None) -> float | None:

@@ -136,6 +136,7 @@ def parse_chat(body: bytes) -> ChatCall:
     request = msgspec.structs.replace(
         sampled,
         messages=read_messages(asked.messages),
+        max_total=asked.max_completion_tokens,
         effort=asked.reasoning_effort,
         tools=choice.tools,
         tool_choice=choice.choice,

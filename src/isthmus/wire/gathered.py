@@ -83,7 +83,10 @@ class Completion:
 
     def choice(self, index: int = 0) -> GatheredChoice:
         """One of the choices; empty if nothing of it has come."""
-        return self.choices.setdefault(index, GatheredChoice())
+        found = self.choices.get(index)
+        if found is None:
+            found = self.choices[index] = GatheredChoice()
+        return found
 
     @property
     def text(self) -> str:

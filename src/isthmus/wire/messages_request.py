@@ -18,7 +18,9 @@ from isthmus.wire.response_format import json_schema
 from isthmus.wire.sampling import MAX_STOP_LENGTH, MAX_STOPS, Share, Temperature, Tokens
 
 _Stop: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_STOP_LENGTH)]
-_Level: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
+_Level: TypeAlias = Literal[
+    "none", "minimal", "low", "medium", "high", "xhigh", "max"
+]  # its own begin with low
 _Display: TypeAlias = Literal["summarized", "omitted"]
 _Choice: TypeAlias = Literal["auto", "any", "tool", "none"]
 
@@ -175,6 +177,7 @@ def _with_sampling(request: GenerationRequest, asked: MessagesRequest) -> Genera
     return msgspec.structs.replace(
         request,
         max_tokens=asked.max_tokens,
+        max_total=asked.max_tokens,
         stop=tuple(asked.stop_sequences or ()),
         temperature=asked.temperature,
         top_p=asked.top_p,

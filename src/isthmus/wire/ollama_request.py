@@ -191,9 +191,8 @@ def _effort(think: bool | str | None) -> Effort | None:
     if think is None:
         return None
     if think not in _EFFORTS:
-        raise RequestError(
-            f"think: {think!r} is not one of true, false, low, medium, high, max", param="think"
-        )
+        known = ", ".join(str(each).lower() for each in _EFFORTS)
+        raise RequestError(f"think: {str(think)[:50]!r} is not one of {known}", param="think")
     return _EFFORTS[think]
 
 

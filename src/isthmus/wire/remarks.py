@@ -49,7 +49,7 @@ def remarks(
 
     Args:
         route: Who answers and why.
-        finish: Its end, which tells what it cost and how long it took.
+        finish: Its end, which tells what it cost, how long it took, and what effort came to.
         notices: What the person should know.
         ignored: Parameters of the request that had no effect.
     """
@@ -58,6 +58,8 @@ def remarks(
         said["cost_usd"] = str(finish.cost_usd or 0)
         if finish.timings is not None:
             said["timings"] = _rounded(finish.timings)
+        if finish.reasoned is not None:
+            said["reasoning"] = msgspec.to_builtins(finish.reasoned)
     if notices:
         said["notices"] = [msgspec.to_builtins(each) for each in notices]
     if ignored:

@@ -172,6 +172,7 @@ class Asked(Struct, frozen=True):
         request = GenerationRequest(
             messages=tuple(messages),
             max_tokens=given.max_output_tokens,
+            max_total=given.max_output_tokens,
             temperature=given.temperature,
             top_p=given.top_p,
             presence_penalty=given.presence_penalty,

@@ -37,17 +37,8 @@ class EventReader:
         """Take more bytes; return the payloads that are complete by now."""
         if not chunk:
             return []
-        # The common piece, one whole event of one line, is told by a look at its bytes.
-        if (
-            not self._size
-            and not self._after_return
-            and chunk.startswith(b"data: ")
-            and chunk.endswith(b"\n\n")
-            and chunk.find(b"\n") == len(chunk) - 2
-            and b"\r" not in chunk
-            and len(chunk) <= self._limit
-        ):
-            return [chunk[6:-2]]
+        if not self._size and not self._after_return and (whole := self._whole(chunk)):
+            return whole
         if self._after_return and chunk.startswith(b"\n"):
             chunk = chunk[1:]  # the second half of a \r\n
         self._after_return = chunk.endswith(b"\r")
@@ -57,6 +48,15 @@ class EventReader:
         payloads = [payload for end in ends if (payload := self._take(end)) is not None]
         self._grow(rest)
         return payloads
+
+    def _whole(self, chunk: bytes) -> list[bytes] | None:
+        """The payloads of the common piece, whole events of one line each, told by a look at its bytes."""
+        if not chunk.startswith(b"data: ") or not chunk.endswith(b"\n\n") or len(chunk) > self._limit:
+            return None
+        events = chunk.count(b"\n\ndata: ") + 1
+        if chunk.count(b"\n") != 2 * events or b"\r" in chunk:
+            return None
+        return chunk[6:-2].split(b"\n\ndata: ")
 
     def _take(self, end: bytes) -> bytes | None:
         """Take the end of a line; at the empty line that ends an event, return its payload."""
