@@ -49,7 +49,7 @@ def test_says_what_the_weights_are(write):
         parameter_count=256 * 3 + 8,
         quantization="Q4_K_M",
         tensor_count=2,
-        has_chat_template=True,
+        chat_template="{{ messages }}",
         required_bytes=len(WHOLE),
         shape=ModelShape(
             architecture="llama",

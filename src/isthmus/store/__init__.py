@@ -16,6 +16,7 @@ from isthmus.store.hashing import HashedFile, hash_open_file, reporter
 from isthmus.store.manifest import Blob, FileProof, StoredModel, blob_path
 from isthmus.store.pieces import piece_labels, read_model, whole_model, with_projector
 from isthmus.store.presence import pulled
+from isthmus.store.releases import read_statements
 from isthmus.store.store import Store
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "read_headers",
     "read_metadata",
     "read_model",
+    "read_statements",
     "reporter",
     "whole_model",
     "with_projector",

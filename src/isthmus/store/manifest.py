@@ -53,6 +53,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     ``source`` says where the bytes came from (hf:..., wheel:..., file:...); ``proof`` is of the blob when it
     was last hashed. Of a split model, ``digest``, ``size_bytes`` and ``proof`` are of its first file, and
     ``rest`` are the others in order. ``projector`` turns images into what the model can read, where it sees.
+    ``release`` is the SHA-256 of the signature that the model came with, whose statements the store keeps.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     proof: FileProof
     rest: tuple[Blob, ...] = ()
     projector: Blob | None = None
+    release: Digest | None = None
 
     @property
     def blobs(self) -> tuple[Blob, ...]:

@@ -2,6 +2,7 @@
 
     HOME/blobs/sha256-HEX        weights; the same bytes lie there once, under however many names
     HOME/models/NAME/TAG.json    a `Manifest`; a name without a tag has the tag "latest"
+    HOME/releases/HEX.json       what a model's release states of itself (`isthmus.store.releases`)
     HOME/partial/                what is still being fetched or copied, and the locks of those who do it
     HOME/store.lock              held while a blob and its manifest appear or go
 
@@ -27,6 +28,7 @@ from isthmus.store.locks import exclusive, exclusive_now
 from isthmus.store.manifest import Blob, FileProof, Manifest, StoredModel, blob_path
 from isthmus.store.manifests import Manifests, checked_name
 from isthmus.store.pieces import piece_labels, read_projector, whole_model
+from isthmus.store.releases import forget_statements, write_statements
 
 
 class Store:
@@ -196,6 +198,26 @@ class Store:
             if FileProof.of(blob_path(self.home, hashed.digest).stat()) == hashed.proof:
                 self._renew_proofs({hashed.digest: hashed.proof})
 
+    def add_statements(self, name: str, release: str, statements: Mapping[str, bytes]) -> StoredModel:
+        """Keep what the release states that a model came with.
+
+        Args:
+            name: The model.
+            release: The SHA-256 of the release's signature.
+            statements: The bytes of its statements, by name.
+
+        Raises:
+            UnknownModel: Nothing is here by that name.
+            StorageError: The store can't be written.
+        """
+        with exclusive(self.lock):
+            model = self.require(ModelRef("name", checked_name(name)))
+            write_statements(self.home, release, statements)
+            model = msgspec.structs.replace(model, release=release)
+            self.manifests.write(model)
+            self._collect()
+        return model
+
     def copy(self, name: str, new_name: str) -> StoredModel:
         """Give a model one more name. A name that had other weights now has these.
 
@@ -295,11 +317,14 @@ class Store:
                 self.manifests.write(renewed)
 
     def _collect(self) -> None:
-        """Remove the blobs that no name points to, unless someone is working with one."""
+        """Remove the blobs that nobody works with, and the releases' statements, that no name points to."""
         for blob in self.unnamed():
             with exclusive_now(self.lock_of(blob)) as free, storage_errors(blob):
                 if free:
                     blob.unlink()
+        manifests, errors = self.manifests.scan()
+        if not errors:
+            forget_statements(self.home, {each.release for each in manifests if each.release})
 
     def _stored(self, manifest: Manifest) -> StoredModel | None:
         """The model of a manifest; None where any of its files are missing."""

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 
@@ -33,6 +33,10 @@ from isthmus.store import (
     whole_model,
     with_projector,
 )
+from isthmus.trust.origin import Trusted
+
+if TYPE_CHECKING:
+    from isthmus.trust.publishers import Trust
 
 OnProgress = Callable[[Progress], None]
 
@@ -54,6 +58,7 @@ class VerifiedModel:
         size_bytes: The length of all files together.
         header: What the weights say of themselves.
         projector: What makes the model see; None if it doesn't.
+        origin: Whose release it is, and what that was found to prove.
     """
 
     def __init__(
@@ -65,9 +70,11 @@ class VerifiedModel:
         digest: str | None,
         header: GgufHeader,
         projector: OpenFile | None = None,
+        origin: Trusted | None = None,
     ) -> None:
         self._files = tuple(files)
         self.projector = projector
+        self.origin = origin or Trusted()
         self.name = name
         self.paths = tuple(paths)
         self.digest = digest
@@ -116,19 +123,24 @@ class VerifiedModel:
         return f"VerifiedModel({self.name!r}, digest={self.digest!r})"
 
 
-def verify(model: StoredModel | Path, *, on_progress: OnProgress | None = None) -> VerifiedModel:
+def verify(
+    model: StoredModel | Path, *, trust: "Trust | None" = None, on_progress: OnProgress | None = None
+) -> VerifiedModel:
     """Open a model's weights and check them.
 
-    A stored model's bytes are those with its digests. Of a file that a person points to, nothing is pinned:
-    only its header is checked, and its digest is None; the further files of a split one lie beside it. Blocks
-    for a full hash where a stored file's state differs from what was written down; call it from a thread
-    where that matters.
+    A stored model's bytes are those with its digests. Of a file that a person points to, nothing is pinned
+    but by its publisher: else only its header is checked, and its digest is None; the further files of a
+    split one lie beside it. Blocks for a full hash where a stored file's state differs from what was written
+    down; call it from a thread where that matters.
 
     Args:
         model: A model of the store, or a GGUF file.
+        trust: The publishers whose releases must prove something; without it none must.
         on_progress: Told of the bytes hashed, where they are; may raise to end the work.
 
     Raises:
+        ReleaseRefused: Its publisher's releases must prove more than this one does.
+        SignatureInvalid: A signature isn't by whom it should be.
         UnknownModel: There is no such file.
         InvalidWeights: It isn't a whole GGUF.
         DigestMismatch: The stored bytes are not those that were pulled.
@@ -141,6 +153,7 @@ def verify(model: StoredModel | Path, *, on_progress: OnProgress | None = None) 
     with ExitStack() as opened:
         files = [opened.enter_context(open_weights(path)) for path in all_paths]
         checked = _check_digests(stored, files, on_progress) if stored else [_state(file) for file in files]
+        origin = trust.of_model(model, all_paths, checked, on_progress) if trust else None
         header = parse_headers(files[: len(paths)], paths)
         projector = OpenFile(files[-1], projector_path) if projector_path else None
         if projector is not None:
@@ -157,6 +170,7 @@ def verify(model: StoredModel | Path, *, on_progress: OnProgress | None = None) 
         digest=stored.digest if stored else None,
         header=header,
         projector=projector,
+        origin=origin,
     )
 
 

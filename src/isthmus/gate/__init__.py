@@ -1,0 +1,1 @@
+"""How weights earn their release: policy, evidence, verdict, sign-off, publication. Runs no evaluation."""
