@@ -1,0 +1,1 @@
+"""Measuring models on real tasks: suites, runs and reports on Inspect AI."""

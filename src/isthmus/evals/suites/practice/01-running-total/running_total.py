@@ -1,0 +1,3 @@
+def running_total(numbers):
+    """The sums of the first, the first two, the first three ... numbers."""
+    raise NotImplementedError

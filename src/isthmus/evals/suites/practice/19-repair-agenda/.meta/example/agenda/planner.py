@@ -1,0 +1,27 @@
+"""All events together."""
+
+
+class Planner:
+    """Events, and what happens when."""
+
+    def __init__(self, events=()):
+        self.events = list(events)
+
+    def add(self, event):
+        """Take one more event in."""
+        self.events.append(event)
+
+    def between(self, start, end):
+        """Pairs of day and name, in order of day and then of name."""
+        return sorted((day, event.name) for event in self.events for day in event.between(start, end))
+
+    def next(self, name, after):
+        """The first day after the given one on which the event of that name happens; None if never.
+
+        A KeyError if there is no such event. Two events may have one name.
+        """
+        events = [event for event in self.events if event.name == name]
+        if not events:
+            raise KeyError(name)
+        days = [event.next(after) for event in events]
+        return min((day for day in days if day is not None), default=None)
