@@ -61,13 +61,13 @@ def test_parameters_of_the_client_reach_the_model(serving):
             tool_choice={"type": "function", "function": {"name": "add"}},
             parallel_tool_calls=False,
             response_format=FORM,
-            reasoning_effort="low",
+            reasoning_effort="none",
             extra_body={"top_k": 20, "min_p": 0.05, "repeat_penalty": 1.1},
         )
     (asked,) = engine.requests
     assert (asked.max_tokens, asked.temperature, asked.top_p, asked.seed) == (9, 0.1, 0.9, 7)
     assert (asked.stop, asked.presence_penalty, asked.frequency_penalty) == (tuple("abcde"), 0.5, -0.5)
-    assert (asked.logit_bias, asked.effort) == ({"15": -100}, "low")
+    assert (asked.logit_bias, asked.effort) == ({"15": -100}, "none")
     assert (asked.top_k, asked.min_p, asked.repeat_penalty) == (20, 0.05, 1.1)
     assert (asked.tools[0].strict, asked.tool_choice, asked.parallel_tool_calls) == (
         True,

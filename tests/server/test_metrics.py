@@ -10,12 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import EngineError, WorkerDied
 from isthmus.handoff.away.breaker import Health
+from isthmus.ledger import KeyLimits
 from isthmus.messages import Finish, ReasoningDelta, TextDelta, Timings, Usage
 from isthmus.runtime.terms import Terms
 from isthmus.server.metrics import Metrics
 from tests.engines.played import PlayedLoader
 from tests.server.samples import answered, exchange
-from tests.server.test_chat import HI, post
+from tests.server.test_chat import HI, post, wait_until
 from tests.server.test_guard import ask, made
 
 USAGE = Usage(100, 20, reasoning_tokens=5, cached_tokens=80)
@@ -157,6 +158,36 @@ def test_an_answer_that_ends_after_its_response_is_counted_too():
     samples = read(metrics.render("")[0].decode())
     assert value(samples, "isthmus_http_responses_total") == 1
     assert value(samples, "isthmus_answers_total") == 1
+
+
+def test_an_answer_that_ends_before_the_report_of_its_response_is_counted_once():
+    """The report comes a turn of the event loop later."""
+    metrics, waiting = Metrics(IDLE_SERVER), []
+    over = exchange(answered())
+    over.end("/v1/responses", waiting.append)
+    over.finished(answered())
+    assert over.tokens == 2 * (100 + 21)
+    for each in waiting:
+        metrics.watch(each)
+    samples = read(metrics.render("")[0].decode())
+    assert value(samples, "isthmus_http_responses_total") == 1
+    assert value(samples, "isthmus_answers_total") == 2
+
+
+def test_an_answer_in_the_background_is_counted_and_its_tokens_are_its_keys(serving):
+    with serving(ScriptedEngine([TextDelta("Hel"), 0.1, *HELLO])) as server:
+        team, other = made(server, limits=KeyLimits(tokens_day=150)), made(server, "other")
+        status, _, made_first = respond(server, team)
+        assert (status, made_first["status"]) == (200, "queued")
+        wait_until(lambda: value(scraped(server, **other), "isthmus_answers_total") == 1)
+        assert value(scraped(server, **other), "isthmus_tokens_total", kind="completion") == 20
+        assert respond(server, team)[0] == 200, "120 of 150"
+        wait_until(lambda: value(scraped(server, **other), "isthmus_answers_total") == 2)
+        assert respond(server, team)[0] == 429
+
+
+def respond(server, headers):
+    return ask(server, path="/v1/responses", body={"input": "hi", "background": True}, **headers)
 
 
 def test_tokens_of_embeddings_are_counted_by_path():

@@ -35,9 +35,8 @@ def test_openais_clients_of_any_engine_find_the_allocated_context(serving):
         ask(server, "second:7b")
         _, listed = get(server, "/v1/models")
         assert listed["object"] == "list"
-        first, second, _ = listed["data"]
-        assert (second["context_length"], second["max_model_len"], second["meta"]["n_ctx"]) == (2048,) * 3
-        assert (first["context_length"], first["max_model_len"], first["meta"]["n_ctx"]) == (None,) * 3
+        for each, context in zip(listed["data"], (2048, 2048, None), strict=True):
+            assert (each["context_length"], each["max_model_len"], each["meta"]["n_ctx"]) == (context,) * 3
 
 
 def test_anthropics_client_lists_models_page_by_page(serving):

@@ -89,6 +89,10 @@ def test_models_are_listed_with_what_is_known_of_them(serving):
         providers__ollama__model="qwen3:8b",
         providers__ollama__local=True,
     ) as server:
+        unloaded = {each["id"]: each["context_length"] for each in get(server, "/v1/models")[1]["data"]}
+        assert unloaded == {"first": 2048, "ollama/qwen3:8b": None, "second:7b": None}, (
+            "as it would be loaded"
+        )
         ask(server, "second:7b")
         listed = {each["id"]: each for each in get(server, "/v1/models")[1]["data"]}
         assert list(listed) == ["first", "ollama/qwen3:8b", "second:7b"]

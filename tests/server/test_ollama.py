@@ -188,14 +188,14 @@ def test_options_reach_the_model(serving, client):
         "frequency_penalty": 0.25,
     }
     with serving(engine) as server:
-        client(server).chat("scripted", HI, options=options, think="high")
-        client(server).chat("scripted", HI, options={"num_predict": -1, "seed": -1}, think=False)
+        client(server).chat("scripted", HI, options=options, think=False)
+        client(server).chat("scripted", HI, options={"num_predict": -1, "seed": -1})
     first, second = engine.requests
     assert (first.temperature, first.top_p, first.top_k, first.min_p) == (0.1, 0.9, 40, 0.05)
     assert (first.seed, first.max_tokens, first.stop, first.typical_p) == (7, 12, ("END",), 0.7)
     assert (first.repeat_penalty, first.repeat_last_n) == (1.1, 33)
-    assert (first.presence_penalty, first.frequency_penalty, first.effort) == (0.5, 0.25, "high")
-    assert (second.max_tokens, second.seed, second.effort) == (None, None, "none")
+    assert (first.presence_penalty, first.frequency_penalty, first.effort) == (0.5, 0.25, "none")
+    assert (second.max_tokens, second.seed, second.effort) == (None, None, None)
 
 
 def test_tools_and_their_results_go_both_ways_as_objects(serving, client):

@@ -11,6 +11,7 @@ from isthmus.server import ollama_manage
 from isthmus.store import Store
 from tests.engines.played import PlayedLoader
 from tests.server.test_chat import post, wait_until
+from tests.server.test_guard import made
 from tests.server.test_ollama import HELLO, HI
 from tests.store.samples import gguf_bytes, running_hub
 
@@ -155,15 +156,38 @@ def test_a_model_is_copied_and_deleted(serving, owner):
         assert caught.value.status_code == 400
 
 
-def test_managing_takes_a_key(serving, ollama_client):
+def acts(client):
+    return (
+        lambda: client.pull("scripted"),
+        lambda: client.copy("scripted", "twin"),
+        lambda: client.delete("scripted"),
+    )
+
+
+def test_where_nobody_has_a_key_none_is_needed_as_at_ollama(serving, ollama_client):
     with serving(PlayedLoader(script=HELLO)) as server:
-        client = ollama_client(server)
-        acts = (
-            lambda: client.pull("scripted"),
-            lambda: client.copy("scripted", "twin"),
-            lambda: client.delete("scripted"),
-        )
-        for act in acts:
+        for act in acts(ollama_client(server)):
+            act()
+        assert names(server) == ["twin"]
+
+
+def test_where_there_are_keys_it_takes_one_that_may(serving, ollama_client):
+    with serving(PlayedLoader(script=HELLO)) as server:
+        asker = made(server)
+        for headers, refused in (({}, 401), (asker, 403)):
+            for act in acts(ollama_client(server, **headers)):
+                with pytest.raises(ollama.ResponseError) as caught:
+                    act()
+                assert caught.value.status_code == refused
+        assert names(server) == ["scripted"]
+
+
+@pytest.mark.parametrize(
+    "header", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_a_page_manages_nothing_without_a_key(serving, ollama_client, header):
+    with serving(PlayedLoader(script=HELLO), server__cors_origins=("https://elsewhere.example",)) as server:
+        for act in acts(ollama_client(server, **header)):
             with pytest.raises(ollama.ResponseError) as caught:
                 act()
             assert caught.value.status_code == 401

@@ -7,7 +7,10 @@ from tests.server.test_chat import HI, post
 from tests.server.test_models import get
 
 HELLO = [TextDelta("Hello"), Finish("stop", Usage(1, 1))]
-KNOWN = ModelInfo("first", local=True, context_length=512, vision=True, fingerprint="b7-00")
+TEMPLATE = "{{ messages }}"
+KNOWN = ModelInfo(
+    "first", local=True, context_length=512, vision=True, fingerprint="b7-00", template=TEMPLATE
+)
 
 
 def test_a_model_that_is_loaded_tells_its_context(serving):
@@ -22,7 +25,7 @@ def test_a_model_that_is_loaded_tells_its_context(serving):
         "total_slots": 3,
         "default_generation_settings": {"n_ctx": 512, "params": {}},
         "modalities": {"vision": True, "audio": False},
-        "chat_template": "{{ messages }}",
+        "chat_template": TEMPLATE,
         "build_info": "b7-00",
     }
 

@@ -12,7 +12,7 @@ from isthmus.ledger.clock import checked_time
 from isthmus.ledger.money import checked_usd
 from isthmus.messages import HandoffMode, Reason, Stage, Target, Usage
 
-Source: TypeAlias = Literal["ask", "chat", "api"]
+Source: TypeAlias = Literal["ask", "chat", "api", "bench"]
 Outcome: TypeAlias = Literal["complete", "cut", "cancelled", "failed", "refused"]
 Period: TypeAlias = Literal["day", "month"]
 

@@ -65,10 +65,9 @@ class Shadow(Struct):
     would_cost_usd: Decimal = Decimal(0)
 
     def __str__(self) -> str:
-        return (
-            f"on your last {self.questions} questions auto would have sent {self.would_send}, "
-            f"for {show_usd(self.would_cost_usd)}"
-        )
+        asked = "question" if self.questions == 1 else f"{self.questions} questions"
+        cost = show_usd(self.would_cost_usd)
+        return f"on your last {asked} auto would have sent {self.would_send}, for {cost}"
 
 
 class Report(Struct):

@@ -18,7 +18,7 @@ from isthmus.errors import DeadlinePassed, RequestError, ScopeMissing
 from isthmus.generator import EventStream
 from isthmus.handoff.rules import stricter
 from isthmus.ledger import Caps
-from isthmus.messages import Event, HandoffMode, Notice, Route
+from isthmus.messages import Event, GenerationRequest, HandoffMode, Notice, Route
 from isthmus.runtime.answer import Ask
 from isthmus.server.exchange import Exchange, exchange_of
 from isthmus.server.state import served
@@ -78,8 +78,8 @@ def begin(request: Request, call: Call) -> EventStream:
         ScopeMissing: It has a grammar, and its key may only ask.
     """
     service, call = served(request), heeding(request, call)
-    own = bool(request.state.own) and INTERNAL in request.headers
-    exchange = exchange_of(request)
+    state, exchange = request.scope["state"], exchange_of(request)
+    own = bool(state["own"]) and INTERNAL in request.headers
     if (count := len(call.request.messages)) > service.settings.max_messages:
         raise RequestError(
             f"{count} messages are more than the {service.settings.max_messages} that one request may hold",
@@ -89,15 +89,13 @@ def begin(request: Request, call: Call) -> EventStream:
     if own:
         runtime = service.bare(call.model, exchange)
     else:
-        runtime = service.runtime(call.model, request.state.key, exchange)
+        runtime = service.runtime(call.model, state["key"], exchange)
     if call.request.grammar is not None:
         _check_trust(exchange)
-    messages = without_attribution(call.request.messages)
-    asked = msgspec.structs.replace(call.request, messages=messages)
     ask = Ask(
-        asked,
+        _for_a_model(call.request),
         "api",
-        key=request.state.key,
+        key=state["key"],
         key_caps=exchange.key.caps if exchange.key else Caps(),
         handoff=_mode(request, call),
         careful=call.whole,
@@ -105,6 +103,12 @@ def begin(request: Request, call: Call) -> EventStream:
     timeout_s = service.settings.request_timeout_s
     events = runtime.answer(ask)
     return within(events, timeout_s) if timeout_s else events
+
+
+def _for_a_model(asked: GenerationRequest) -> GenerationRequest:
+    """The request without what says nothing to a model; the same one where there is nothing of it."""
+    messages = without_attribution(asked.messages)
+    return asked if messages is asked.messages else msgspec.structs.replace(asked, messages=messages)
 
 
 def _check_trust(exchange: Exchange) -> None:
@@ -279,6 +283,7 @@ async def _closing(
 
 async def _abandon(opening: Opening, events: EventStream) -> None:
     """Stop the work behind an answer, wherever it stands."""
-    opening.cancel()
-    await asyncio.wait((opening,))
+    if not opening.done():
+        opening.cancel()
+        await asyncio.wait((opening,))
     await events.aclose()

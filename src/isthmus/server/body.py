@@ -29,27 +29,35 @@ async def read_body(request: Request) -> bytes:
     """
     service = served(request)
     limit, timeout_s = service.max_body_bytes, service.settings.body_timeout_s
+    if request.scope["state"].get("arrived"):  # as it does unless it is long, or its client slow
+        body = await _gather(request, limit)
+    else:
+        try:
+            async with asyncio.timeout(timeout_s):
+                body = await _gather(request, limit)
+        except TimeoutError as error:
+            raise RequestTooSlow(
+                f"the body did not arrive within {timeout_s:g} s", hint="raise server.body_timeout_s"
+            ) from error
+    check_depth(body)
+    return body
+
+
+async def _gather(request: Request, limit: int) -> bytes:
+    """All of it, or as much as is needed to know that it is too large."""
     pieces: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(timeout_s):
-            async for piece in request.stream():
-                size += len(piece)
-                if size <= limit:
-                    pieces.append(piece)
-                elif size > _PATIENCE * limit:
-                    break
-    except TimeoutError as error:
-        raise RequestTooSlow(
-            f"the body did not arrive within {timeout_s:g} s", hint="raise server.body_timeout_s"
-        ) from error
+    async for piece in request.stream():
+        size += len(piece)
+        if size <= limit:
+            pieces.append(piece)
+        elif size > _PATIENCE * limit:
+            break
     if size > limit:
         raise RequestTooLarge(
             f"the body is larger than {limit // 2**20} MiB", hint="raise server.max_body_mb"
         )
-    body = b"".join(pieces)
-    check_depth(body)
-    return body
+    return b"".join(pieces)
 
 
 def check_depth(body: bytes) -> None:

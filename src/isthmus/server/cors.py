@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from isthmus.errors import ForeignOrigin
@@ -26,6 +27,7 @@ _EXPOSED = ", ".join(
         *_RATES,
     ]
 ).encode()
+_OWN_PAGES = frozenset({"same-origin", "none"})
 _NAMES = re.compile(r"[A-Za-z0-9_, -]{0,4000}", re.ASCII)
 
 
@@ -78,6 +80,12 @@ def _preflight(said: Mapping[bytes, str]) -> Response:
     if said.get(b"access-control-request-private-network") == "true":
         headers["Access-Control-Allow-Private-Network"] = "true"
     return Response(status_code=204, headers=headers)
+
+
+def from_elsewhere(request: Request) -> bool:
+    """Whether another site's page asks, whatever the settings let pages do."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
+    return site not in _OWN_PAGES or not (origin is None or is_own_origin(origin, request.headers["host"]))
 
 
 def is_own_origin(origin: str, host: str) -> bool:

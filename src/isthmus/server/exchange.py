@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from copy import copy
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -38,6 +38,8 @@ class Exchange:
         other_tokens: Those of work that is no answer, such as embeddings.
         key: Whose request it is, where a key came with it.
         admission: What its key was granted, where that has limits.
+        answers: Those that ended before the response did.
+        late: Those that ended after it.
         template: The path as the routes have it; known once it is answered.
         duration_s: How long it took; known once it is over.
         background: Whether it tells of an answer that ended after its response.
@@ -53,6 +55,7 @@ class Exchange:
         "error",
         "headers",
         "key",
+        "late",
         "method",
         "other_tokens",
         "path",
@@ -76,18 +79,21 @@ class Exchange:
         self.key: KeyInfo | None = None
         self.admission: Admission | None = None
         self.answers: list[Answered] = []
+        self.late: list[Answered] = []
         self.template = UNKNOWN_PATH
         self.duration_s = 0.0
         self.background = False
 
     def finished(self, answered: Answered) -> None:
         """Take note of an answer; one that ends after the response is told of by itself."""
-        self.answers.append(answered)
-        if self._report is not None:
-            late = copy(self)
-            late.answers, late.background = [answered], True
-            late.duration_s = time.perf_counter() - self._began
-            self._report(late)
+        if self._report is None:
+            self.answers.append(answered)
+            return
+        self.late.append(answered)
+        late = copy(self)
+        late.answers, late.background = [answered], True
+        late.duration_s = time.perf_counter() - self._began
+        self._report(late)
 
     def spend(self, tokens: int) -> None:
         """Count tokens of work that is no answer, such as embeddings."""
@@ -110,7 +116,7 @@ class Exchange:
     @property
     def tokens(self) -> int:
         """What it took, of prompts and completions together."""
-        rows = (answered.record for answered in self.answers)
+        rows = (answered.record for answered in (*self.answers, *self.late))
         return self.other_tokens + sum(row.prompt_tokens + row.completion_tokens for row in rows)
 
     @property
@@ -125,7 +131,8 @@ class Exchange:
 
 def exchange_of(request: Request) -> Exchange:
     """The exchange that a request belongs to."""
-    return cast("Exchange", request.state.exchange)
+    exchange: Exchange = request.scope["state"]["exchange"]
+    return exchange
 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str:

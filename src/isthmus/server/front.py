@@ -1,5 +1,6 @@
 """The outermost layer of the application: it notes each request, and reports it once it is over."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -67,6 +68,11 @@ class Front:
         return found or (path if path in self._plain else UNKNOWN_PATH)
 
     def _report(self, exchange: Exchange) -> None:
+        # What was written leaves the process at the end of this turn of the event loop, so they are told in
+        # the next one: no response waits for a line of the log.
+        asyncio.get_running_loop().call_soon(self._tell, exchange)
+
+    def _tell(self, exchange: Exchange) -> None:
         try:
             for watcher in self._watchers:
                 watcher(exchange)

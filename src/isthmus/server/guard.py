@@ -169,7 +169,7 @@ def _secrets(said: Mapping[bytes, str]) -> list[str]:
     """The keys that came: OpenAI's clients send a bearer token, Anthropic's x-api-key, Azure's api-key."""
     scheme, _, token = said.get(b"authorization", "").partition(" ")
     given = (token if scheme.lower() == "bearer" else "", said.get(b"x-api-key"), said.get(b"api-key"))
-    return [each.strip() for each in given if each and each.strip()]
+    return [secret for each in given if each and (secret := each.strip())]
 
 
 def _without_port(host: str) -> str:

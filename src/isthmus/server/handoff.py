@@ -17,7 +17,7 @@ from isthmus.messages import Route
 from isthmus.server.answering import headers, streamed, whole, within
 from isthmus.server.body import as_json, read_body
 from isthmus.server.chunked import chunks, stamp
-from isthmus.server.cors import is_own_origin
+from isthmus.server.cors import from_elsewhere
 from isthmus.server.exchange import exchange_of
 from isthmus.server.handoff_shapes import (
     Approval,
@@ -38,7 +38,6 @@ from isthmus.wire.chat_writer import ChatChunkWriter, render_completion
 from isthmus.wire.decoding import BodyDecoder
 
 _PAGE_FILES = frozenset({"handoff.css", "handoff.js"})
-_OWN_PAGES = frozenset({"same-origin", "none"})
 
 
 _APPROVAL = BodyDecoder(Approval, {})
@@ -146,6 +145,5 @@ async def _found(request: Request) -> Pending:
 
 def _check_page(request: Request) -> None:
     """Whether a request without a key comes from our own page, or from no page; CORS settings don't count."""
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
-    if site not in _OWN_PAGES or not (origin is None or is_own_origin(origin, request.headers["host"])):
+    if from_elsewhere(request):
         raise ForeignOrigin("pages of other sites can't give consent", hint="open /handoff on this server")

@@ -125,7 +125,8 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record."""
-        line = f"{_clock(int(record.created))} {record.levelname} {super().format(record)}"
+        said = str(record.msg) if isinstance(record.msg, _Request) else super().format(record)
+        line = f"{_clock(int(record.created))} {record.levelname} {said}"
         for name in ("questions", "answers"):
             for each in _fields_of(record).get(name, ()):
                 line += f"\n  {name[:-1]}: {msgspec.json.encode(each).decode()}"

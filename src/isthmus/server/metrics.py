@@ -6,6 +6,7 @@ closed sets and from the models that are here: nothing that a caller makes up be
 
 from collections import Counter as Tally
 from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 from prometheus_client import (
@@ -33,6 +34,8 @@ _BETWEEN_TOKENS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.
 _MOST_MODELS = 200
 """Models with a label of their own; whatever is asked beyond them is counted together."""
 _OTHER = "(other)"
+_KEPT = 256
+"""Counters of a family that are held ready."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -49,6 +52,10 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._families = _Families(self._registry)
         self._series: dict[tuple[str, str], _Series] = {}
+        # The library makes a tuple of strings of the labels and takes a lock at each look-up.
+        self._responses = lru_cache(_KEPT)(self._families.responses.labels)
+        self._requests_s = lru_cache(_KEPT)(self._families.requests_s.labels)
+        self._answers = lru_cache(_KEPT)(self._families.answers.labels)
         self._by_key = by_key
         ProcessCollector(registry=self._registry)
         self._registry.register(_Now(service))
@@ -58,8 +65,8 @@ class Metrics:
         if not exchange.background:
             path, method = exchange.template, exchange.method
             method = method if method in _METHODS else _OTHER
-            self._families.responses.labels(path, method, str(exchange.status), exchange.api).inc()
-            self._families.requests_s.labels(path).observe(exchange.duration_s)
+            self._responses(path, method, str(exchange.status), exchange.api).inc()
+            self._requests_s(path).observe(exchange.duration_s)
             if exchange.other_tokens:
                 self._families.other_tokens.labels(path).inc(exchange.other_tokens)
         for answered in exchange.answers:
@@ -69,7 +76,7 @@ class Metrics:
         row = answered.record
         series = self._series_of(row)
         series.count(row)
-        self._families.answers.labels(series.model, row.target, row.reason, row.outcome).inc()
+        self._answers(series.model, row.target, row.reason, row.outcome).inc()
         if answered.timings is not None and answered.timings.wait_s is not None:
             series.wait_s.observe(answered.timings.wait_s)
         if self._by_key and row.key is not None:
@@ -125,8 +132,10 @@ class _Series:
                 self._between_s.observe((row.total_s - row.first_token_s) / (row.completion_tokens - 1))
         self._prompt.inc(row.prompt_tokens)
         self._completion.inc(row.completion_tokens)
-        self._reasoning.inc(row.reasoning_tokens)
-        self._cached.inc(row.cached_tokens)
+        if row.reasoning_tokens:
+            self._reasoning.inc(row.reasoning_tokens)
+        if row.cached_tokens:
+            self._cached.inc(row.cached_tokens)
         if row.cost_usd:
             self._cost.inc(float(row.cost_usd))
 

@@ -1,6 +1,7 @@
 """Ollama's API, which models there are to be: ``/api/pull``, ``/api/copy``, ``/api/delete``.
 
-All of it takes the right to manage, as ``/isthmus/models`` does.
+Where there are keys it takes one that may manage. Where there are none, everybody on this machine may ask for
+it, as at Ollama; a web page of another site never.
 """
 
 import asyncio
@@ -11,14 +12,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from isthmus.errors import IsthmusError, RequestError
+from isthmus.errors import AccessDenied, IsthmusError, RequestError
 from isthmus.messages import Notice, Progress
 from isthmus.naming import ModelRef, parse_model
 from isthmus.runtime.assembly import Talk, have_weights
 from isthmus.server.answering import ignoring
 from isthmus.server.body import read_body
+from isthmus.server.cors import from_elsewhere
 from isthmus.server.failures import error_body
-from isthmus.server.manage import check_right
 from isthmus.server.operation import Operation
 from isthmus.server.state import served
 from isthmus.server.streaming import EventStreamResponse, unless_gone
@@ -31,6 +32,19 @@ _LOCAL_SCHEMES = frozenset({"file"})
 """Sources that read this machine's files, which is for its person alone."""
 _LINE_EVERY_S = 0.1
 """Bars need no more."""
+
+
+def _check_asker(request: Request) -> None:
+    """Whether whoever asks without a key is a program, and no page: the guard has seen to all others.
+
+    Raises:
+        AccessDenied: It is a page.
+    """
+    if not request.state.own and request.state.key is None and from_elsewhere(request):
+        raise AccessDenied(
+            "pages of other sites can't manage models without a key",
+            hint="isthmus key create NAME --scope manage, then send it as a bearer token",
+        )
 
 
 # ---------------------------------------------------------------- pull
@@ -50,7 +64,7 @@ async def pull(request: Request) -> Response:
 
     A fetch whose client hangs up goes on with the next one at the very byte.
     """
-    check_right(request)
+    _check_asker(request)
     call = parse_named(await read_body(request))
     work, said = _Pull(request, call.name), ignoring(call.ignored)
     if call.stream:
@@ -155,7 +169,7 @@ def _line(line: PullLine) -> bytes:
 )
 async def copy(request: Request) -> Response:
     """Give a model one more name; its weights are there once all the same."""
-    check_right(request)
+    _check_asker(request)
     asked = parse_copied(await read_body(request))
     store = served(request).models.store
     await anyio.to_thread.run_sync(store.copy, asked.source, asked.destination)
@@ -165,7 +179,7 @@ async def copy(request: Request) -> Response:
 @Operation("Remove a model", tag="Ollama", body=Named, example={"model": "coder"})
 async def delete(request: Request) -> Response:
     """Forget a name, and the weights that no other name has; answers that they are giving go on."""
-    check_right(request)
+    _check_asker(request)
     models = served(request).models
     weights = models.weights(parse_named(await read_body(request)).name)
     await anyio.to_thread.run_sync(models.store.remove, weights.name)

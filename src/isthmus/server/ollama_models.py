@@ -13,6 +13,7 @@ from isthmus import __version__
 from isthmus.engines.resident import ModelStatus, Weights
 from isthmus.errors import IsthmusError
 from isthmus.messages import ModelInfo
+from isthmus.reasoning.families import family_of
 from isthmus.runtime.models import Models
 from isthmus.server.answering import ignoring
 from isthmus.server.body import as_json, read_body
@@ -41,8 +42,6 @@ API_VERSION = "0.40.0"
 some, more for thinking and tools), number by number, so nothing of ours may be added to it."""
 
 _MAX_SHOWN_ELEMENTS = 5
-_THINKING_MARKS = ("enable_thinking", "<think>", "reasoning_effort", "<|channel|>")
-"""What stands in the templates of models that can think."""
 _INFILL_KEYS = frozenset({"tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id"})
 """Where a file says which token begins a text with a gap."""
 
@@ -171,7 +170,8 @@ def _capabilities(
     """What a model can do, in Ollama's words: as the catalogue knows it, or else as its file suggests."""
     if header.embeds or "embedding" in known:
         return ["embedding"]
-    thinks = "thinking" in known if known else any(mark in template for mark in _THINKING_MARKS)
+    model = ModelInfo("", local=True, template=template)
+    thinks = "thinking" in known if known else family_of(model) is not None
     can = {
         "completion": True,
         "tools": "tools" in template,

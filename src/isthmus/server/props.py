@@ -1,19 +1,14 @@
 """``GET /props``: what llama.cpp's server says of the model that it has loaded."""
 
-from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from isthmus.engines.resident import Weights
 from isthmus.server.body import as_json
-from isthmus.server.ollama import in_pool
 from isthmus.server.operation import Operation, Parameter
 from isthmus.server.state import served
-from isthmus.store import read_metadata
 
 
 class GenerationSettings(Struct):
@@ -52,8 +47,6 @@ async def props(request: Request) -> Response:
     """The default model or another, its context, its template, and how many answers it gives at a time."""
     models, wanted = served(request).models, request.query_params.get("model")
     info = models.home(wanted).model
-    weights = in_pool(models, wanted)
-    template = "" if weights is None else await anyio.to_thread.run_sync(_template, weights)
     return as_json(
         Props(
             model_alias=info.name,
@@ -61,13 +54,7 @@ async def props(request: Request) -> Response:
             total_slots=models.pool.slots,
             default_generation_settings=GenerationSettings(info.context_length),
             modalities=Modalities(info.vision),
-            chat_template=template,
+            chat_template=info.template or "",
             build_info=info.fingerprint,
         )
     )
-
-
-def _template(weights: Weights) -> str:
-    """The model's own chat template; empty where it has none."""
-    path = weights if isinstance(weights, Path) else weights.path
-    return str(read_metadata(path).get("tokenizer.chat_template", ""))

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from isthmus.errors import IsthmusError, Overloaded, RequestError, RequestTooSlow
 from isthmus.server.failures import error_body, error_response
+from isthmus.server.outbox import Outbox
 from isthmus.settings import ServerSettings
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -43,7 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody connects; one too many is told to come back, once it has said what it wants."""
-        super().connection_made(transport)
+        super().connection_made(Outbox(transport, self.loop))
         if len(self.connections) > self._settings.max_connections:
             self.app = _too_many
         self.timeout_keep_alive_task = self.loop.call_later(
@@ -95,8 +96,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """All of it is here."""
+        """All of it is here; `read_body` needs no patience any more."""
         self._in_message, self._head_bytes = False, 0
+        self.scope.setdefault("state", {})["arrived"] = True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

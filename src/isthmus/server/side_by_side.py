@@ -7,7 +7,7 @@ from contextlib import aclosing
 import msgspec
 
 from isthmus.generator import EventStream
-from isthmus.messages import Event, Finish, Notice, Progress, Route, Usage
+from isthmus.messages import Event, Finish, Notice, Progress, Route, SampleDelta, Usage
 
 
 def side_by_side(streams: Sequence[EventStream], choices: int, at_once: int) -> EventStream:
@@ -71,7 +71,7 @@ class _Together:
             case Route():
                 said, self._routed = self._routed, True
                 return None if said else event
-            case Notice() | Progress():
+            case Notice() | Progress() | SampleDelta():
                 return event
             case Finish():
                 return self._finished(event, number)

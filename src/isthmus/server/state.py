@@ -1,7 +1,6 @@
 """What the handlers share."""
 
 import time
-from typing import cast
 
 import anyio
 from starlette.requests import Request
@@ -9,6 +8,7 @@ from starlette.requests import Request
 from isthmus.ledger import Ledger, PendingHandoffs, Responses
 from isthmus.runtime.answer import Runtime
 from isthmus.runtime.approving import Approver
+from isthmus.runtime.effort import WithEffort
 from isthmus.runtime.models import Models
 from isthmus.runtime.observing import Observer
 from isthmus.runtime.terms import Terms
@@ -51,6 +51,7 @@ class Served:
         self.ping_s = ping_s
         self.max_body_bytes = max_body_bytes
         self.settings = settings
+        self._with_effort = WithEffort(models.configuration.settings, deadline_s=settings.request_timeout_s)
         self.responses = Responses(ledger.engine, days=settings.responses_days)
         self.background = Background()
         self.in_flight = 0
@@ -88,11 +89,11 @@ class Served:
         Raises:
             UnknownModel: There is no such model.
         """
-        home = self.models.home(model, key=key)
+        home = self._with_effort(self.models.home(model, key=key))
         return Runtime(home, self.terms, ledger=self.ledger, observer=observer)
 
     def bare(self, model: str | None, observer: Observer | None = None) -> Runtime:
-        """The model alone, without hand-off or ledger, for a caller that brings its own.
+        """The model alone, without effort, hand-off or ledger, for a caller that brings its own.
 
         Raises:
             UnknownModel: There is no such model.
@@ -102,4 +103,5 @@ class Served:
 
 def served(request: Request) -> Served:
     """What the application was built with."""
-    return cast("Served", request.state.served)
+    service: Served = request.scope["state"]["served"]
+    return service

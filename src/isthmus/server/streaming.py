@@ -1,7 +1,9 @@
 """Answers that come in pieces, and clients that go away."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from types import TracebackType
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -24,33 +26,59 @@ async def unless_gone(request: Request, work: Callable[[], Awaitable[T]]) -> T:
     Raises:
         ClientGone: It did hang up.
     """
-    doing = asyncio.ensure_future(work())
-    try:
-        await wait_unless_gone(request, doing)
-        return doing.result()
-    finally:
-        await _stopped(doing)
+    async with _Presence(partial(_hung_up, request.receive)):
+        return await work()
 
 
 async def wait_unless_gone(
-    request: Request, doing: asyncio.Future[T], *, timeout_s: float | None = None
+    request: Request, doing: asyncio.Future[Any], *, timeout_s: float | None = None
 ) -> None:
     """Wait until some work is done, or for as long as the time-out says.
 
     Raises:
         ClientGone: The client hung up meanwhile.
     """
-    unwatched_s = _UNWATCHED_S if timeout_s is None else min(_UNWATCHED_S, timeout_s)
-    await asyncio.wait((doing,), timeout=unwatched_s)
-    if doing.done():
-        return
-    watching = asyncio.ensure_future(_hung_up(request.receive))
-    try:
-        await asyncio.wait((doing, watching), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        if watching.done() and not doing.done():
-            raise ClientGone
-    finally:
-        watching.cancel()
+    async with _Presence(partial(_hung_up, request.receive)):
+        await asyncio.wait((doing,), timeout=timeout_s)
+
+
+class _Presence:
+    """A block that is left with `ClientGone` once somebody who watches the client says that it has gone.
+
+    It is a time-out whose time comes then. The block runs in the task that it stands in, as a task of its own
+    would cost a quick answer more than all that is watched.
+
+    Args:
+        watch: Returns when the client has gone; started after a while, and cancelled with the block.
+    """
+
+    def __init__(self, watch: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._watch = watch
+        self._watching: asyncio.Task[None] | None = None
+        self._patience = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        await self._patience.__aenter__()
+        self._timer = asyncio.get_running_loop().call_later(_UNWATCHED_S, self._begin)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.remove_done_callback(self._end)
+            self._watching.cancel()
+        try:
+            await self._patience.__aexit__(kind, error, traceback)
+        except TimeoutError as gone:
+            raise ClientGone from gone
+
+    def _begin(self) -> None:
+        self._watching = asyncio.ensure_future(self._watch())
+        self._watching.add_done_callback(self._end)
+
+    def _end(self, _watching: asyncio.Task[None]) -> None:
+        self._patience.reschedule(0.0)
 
 
 class EventStreamResponse(Response):
@@ -84,15 +112,12 @@ class EventStreamResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces as they come."""
-        sending = asyncio.ensure_future(self._send(send))
         try:
-            await asyncio.wait((sending,), timeout=_UNWATCHED_S)
-            if not sending.done():
-                await self._attend(sending, receive, send)
-            if sending.done():
-                sending.result()
+            async with _Presence(partial(self._attend, receive, send)):
+                await self._send(send)
+        except ClientGone:
+            pass
         finally:
-            await _stopped(sending)
             await self._pieces.aclose()
 
     async def _send(self, send: Send) -> None:
@@ -102,16 +127,14 @@ class EventStreamResponse(Response):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _attend(self, sending: asyncio.Future[None], receive: Receive, send: Send) -> None:
-        """Fill silences until all is sent, or the client hangs up; pieces need no look at the clock."""
+    async def _attend(self, receive: Receive, send: Send) -> None:
+        """Fill silences until the client hangs up; pieces need no look at the clock."""
         watching = asyncio.ensure_future(_hung_up(receive))
         try:
-            while not (sending.done() or watching.done()):
+            while not watching.done():
                 before = self._sent
-                await asyncio.wait(
-                    (sending, watching), timeout=self._quiet_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                if self._sent == before and not (sending.done() or watching.done()):
+                await asyncio.wait((watching,), timeout=self._quiet_s)
+                if self._sent == before and not watching.done():
                     await send({"type": "http.response.body", "body": self._ping, "more_body": True})
         finally:
             watching.cancel()
@@ -120,10 +143,3 @@ class EventStreamResponse(Response):
 async def _hung_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _stopped(work: asyncio.Future[Any]) -> None:
-    """Stop some work, unless it is done, and wait until it has stopped."""
-    if not work.done():
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)

@@ -202,7 +202,6 @@ class ChatClient:
                     method,
                     self._base_url + path + self._query,
                     data=body,
-                    headers=self._head(),
                     allow_redirects=False,
                     proxy=self._proxy,
                 ) as response,
@@ -221,7 +220,6 @@ class ChatClient:
             response = await self._open().post(
                 self._base_url + path + self._query,
                 data=body,
-                headers=self._head(),
                 allow_redirects=False,
                 proxy=self._proxy,
             )
@@ -248,6 +246,7 @@ class ChatClient:
             connector = aiohttp.TCPConnector(limit=0, force_close=not self._reuse)
             # Nobody's cookies are kept: an upstream isn't to know one question from the next.
             self._session = aiohttp.ClientSession(
+                headers=self._head(),
                 timeout=timeout,
                 connector=connector,
                 auto_decompress=self._compressed,

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.handoff.conversations.turns import boundaries, conversation_digest, followed, texts_of
+from isthmus.handoff.conversations.turns import followed, texts_of, trail
 from isthmus.messages import ImagePart, Message, TextPart, ToolCall
 
 HI, HELLO = Message("user", "Hi"), Message("assistant", "Hello!")
@@ -16,7 +16,7 @@ MESSAGES = st.lists(
 
 
 def digests(*messages):
-    return [each.digest for each in boundaries(messages)]
+    return [each.digest for each in trail(messages).boundaries]
 
 
 @given(MESSAGES, MESSAGES)
@@ -26,7 +26,7 @@ def test_what_follows_changes_no_beginning(before, after):
 
 @given(MESSAGES)
 def test_an_answer_leads_to_the_boundary_of_the_next_request(messages):
-    answered = followed(conversation_digest(messages), HELLO)
+    answered = followed(trail(messages).end, HELLO)
     assert digests(*messages, HELLO, HI)[-1] == answered
 
 

@@ -30,7 +30,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from isthmus.handoff.conversations.turns import boundaries, conversation_digest, followed
+from isthmus.handoff.conversations.turns import Boundary, followed, trail
 from isthmus.messages import Event, Finish, GenerationRequest, Message, ModelInfo, Target
 from isthmus.wire.gathered import Completion
 
@@ -159,7 +159,8 @@ class Conversations:
 
     def follow(self, request: GenerationRequest) -> "Followed":
         """Say how a conversation stands, and learn who answers it."""
-        return Followed(self, request, self.standing(request))
+        way = trail(request.messages)
+        return Followed(self, way.end, self._standing(request.messages, way.boundaries))
 
     def shift(self, standing: Standing) -> float:
         """By how much the threshold shifts."""
@@ -167,9 +168,12 @@ class Conversations:
 
     def standing(self, request: GenerationRequest) -> Standing:
         """How a conversation stands before its next answer."""
+        return self._standing(request.messages, trail(request.messages).boundaries)
+
+    def _standing(self, messages: tuple[Message, ...], boundaries: Sequence[Boundary]) -> Standing:
         last: Target | None = None
         hosted, read = set[int](), 0
-        for boundary in boundaries(request.messages):
+        for boundary in boundaries:
             who = self._answered.get(boundary.digest)
             if who is None:
                 continue
@@ -179,10 +183,11 @@ class Conversations:
                 hosted.add(boundary.place)
             else:
                 read = boundary.place + 1
+        tokens = tokens_of(messages)
         return Standing(
             last=last,
-            tokens=tokens_of(request.messages),
-            unread=tokens_of(request.messages[read:]),
+            tokens=tokens,
+            unread=tokens_of(messages[read:]) if read else tokens,
             prefill_s=self._prefill_s,
             hosted_turns=frozenset(hosted),
         )
@@ -212,20 +217,28 @@ class Followed:
         shift: What that adds to the threshold.
     """
 
-    def __init__(self, conversations: Conversations, request: GenerationRequest, standing: Standing) -> None:
+    def __init__(self, conversations: Conversations, before: bytes, standing: Standing) -> None:
         self.standing = standing
         self.shift = conversations.shift(standing)
         self._conversations = conversations
-        self._before = conversation_digest(request.messages)
+        self._before = before  # the digest of the conversation that it answers
         self._answer = Completion()
+        self._events: list[Event] = []  # that the answer has not got yet: most of its tokens come one by one
 
     def note(self, event: Event) -> None:
         """Take note of an event of the answer, before anybody else sees it."""
-        self._answer.add(event)
-        route = self._answer.route
-        if not isinstance(event, Finish) or route is None:
+        self._events.append(event)
+        if isinstance(event, Finish):
+            self._ended(event)
+
+    def _ended(self, event: Finish) -> None:
+        """One of its choices is whole."""
+        for each in self._events:
+            self._answer.add(each)
+        self._events.clear()
+        if self._answer.route is None:
             return
-        choice, target = self._answer.choice(event.index), route.decision.target
+        choice, target = self._answer.choice(event.index), self._answer.route.decision.target
         said = Message("assistant", choice.text, tool_calls=tuple(choice.calls))
         self._conversations.remember(followed(self._before, said), target)
         if target == "local":
@@ -234,8 +247,10 @@ class Followed:
 
 def tokens_of(messages: tuple[Message, ...]) -> int:
     """About how many tokens some messages have."""
-    letters = sum(
-        len(message.text) + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
-        for message in messages
-    )
-    return letters // _CHARACTERS + _IMAGE_TOKENS * sum(message.images for message in messages)
+    letters, images = 0, 0
+    for message in messages:
+        letters += len(message.text)
+        images += message.images
+        for call in message.tool_calls:
+            letters += len(call.name) + len(call.arguments)
+    return letters // _CHARACTERS + _IMAGE_TOKENS * images

@@ -30,24 +30,28 @@ class Boundary(Struct, frozen=True):
     digest: bytes
 
 
-def boundaries(messages: Iterable[Message]) -> Iterator[Boundary]:
-    """All beginnings that end with an answer, the shortest first."""
+class Trail(Struct, frozen=True):
+    """How a conversation came to where it is.
+
+    ``boundaries`` are all its beginnings that end with an answer, the shortest first; ``end`` is the digest
+    of the whole, from which `followed` goes on.
+    """
+
+    boundaries: tuple[Boundary, ...]
+    end: bytes
+
+
+def trail(messages: Iterable[Message]) -> Trail:
+    """The digests of a conversation, each message looked at once."""
+    found: list[Boundary] = []
     digest = b""
     for place, message in enumerate(messages):
         if message.role in _INSTRUCTIONS:
             continue
         digest = followed(digest, message)
         if message.role == "assistant":
-            yield Boundary(place, digest)
-
-
-def conversation_digest(messages: Iterable[Message]) -> bytes:
-    """The digest of a whole conversation, from which `followed` goes on."""
-    digest = b""
-    for message in messages:
-        if message.role not in _INSTRUCTIONS:
-            digest = followed(digest, message)
-    return digest
+            found.append(Boundary(place, digest))
+    return Trail(tuple(found), digest)
 
 
 def followed(before: bytes, message: Message) -> bytes:

@@ -30,7 +30,7 @@ from msgspec import Struct
 from sqlalchemy import Engine
 
 from isthmus.errors import IsthmusError, LedgerError
-from isthmus.handoff.conversations.turns import boundaries, conversation_digest, followed, texts_of
+from isthmus.handoff.conversations.turns import followed, texts_of, trail
 from isthmus.handoff.marking.fingerprints import GRAM, Fingerprinter, words
 from isthmus.handoff.marking.key import read_key
 from isthmus.handoff.marking.rules import MarkRules
@@ -134,14 +134,14 @@ class Marks:
         messages = request.messages
         said = [place for place, message in enumerate(messages) if message.home_only]
         ruled = list(self._rules.find(messages))
+        if not (said or ruled or request.home_only):
+            return await self._recalled(messages)
         places = tuple(sorted({*said, *(found.place for found in ruled)}))
         if (why := flagged(request)) is not None:
             return _Seen(why, 0 if request.home_only else places[0], places)
         recalled = await self._recalled(messages)
-        if ruled:
-            since = places[0] if recalled is None else min(places[0], recalled.since)
-            return _Seen(ruled[0].why, since, places)
-        return recalled
+        since = places[0] if recalled is None else min(places[0], recalled.since)
+        return _Seen(ruled[0].why, since, places)
 
     async def _recalled(self, messages: tuple[Message, ...]) -> _Seen | None:
         """What of a conversation was marked, or made of what was, in an earlier one."""
@@ -159,7 +159,7 @@ class Marks:
                     return _Seen("a message out of a marked conversation", place)
                 if not known.isdisjoint(found.grams):
                     return _Seen("words out of a marked conversation", place)
-        for boundary in boundaries(messages):
+        for boundary in trail(messages).boundaries:
             if fingers.digest("turn", boundary.digest) in known:
                 return _Seen("it goes on from a marked conversation", 0)
         return None
@@ -179,11 +179,12 @@ class Marks:
                 digests.update(_of_generated(fingers, message))
             elif request.home_only and message.role not in _SHARED and len(words(message.text)) >= GRAM:
                 digests.update(filter(None, (fingers.of(message.text).whole,)))
-        for boundary in boundaries(request.messages):
+        way = trail(request.messages)
+        for boundary in way.boundaries:
             if boundary.place >= seen.since:
                 digests.add(fingers.digest("turn", boundary.digest))
         self._known |= digests | {_check(fingers)}
-        return _Memory(self, fingers, conversation_digest(request.messages), digests)
+        return _Memory(self, fingers, way.end, digests)
 
     def know(self, digests: set[int]) -> None:
         """Recognise these from now on."""
