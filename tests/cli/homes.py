@@ -33,3 +33,11 @@ def play(monkeypatch, *models):
         return known[name]
 
     monkeypatch.setattr(session, "open_home", open_home)
+
+
+def beneath(runtime):
+    """The model itself, beneath what gives effort to it."""
+    home = runtime.home
+    while hasattr(home, "_home"):
+        home = home._home
+    return home

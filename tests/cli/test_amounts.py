@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.cli.amounts import duration, moment, size
+from isthmus.cli.amounts import counted, duration, moment, size
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,7 @@ def test_a_moment_is_told_in_local_time(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_one_is_no_plural():
+    assert [counted(count, "question") for count in (0, 1, 2)] == ["0 questions", "1 question", "2 questions"]

@@ -80,11 +80,13 @@ def latest(home):
 
 def test_each_question_goes_with_the_whole_conversation(hold, capsys):
     model = PlayedModel("m", says("one"), says("two"))
-    chat = hold(model, "first", "second", "", system="Be brief.", temperature=0.5, max_tokens=9, effort="low")
+    chat = hold(
+        model, "first", "second", "", system="Be brief.", temperature=0.5, max_tokens=9, effort="minimal"
+    )
     said = [("system", "Be brief."), ("user", "first"), ("assistant", "one"), ("user", "second")]
     assert asked(model) == [said[:2], said]
     last = model.requests[-1]
-    assert (last.temperature, last.max_tokens, last.effort) == (0.5, 9, "low")
+    assert (last.temperature, last.max_tokens, last.effort) == (0.5, 9, "minimal")
     assert answers(chat) == [("first", "one", False), ("second", "two", False)]
     assert capsys.readouterr() == ("one\ntwo\n", "")
 
@@ -236,11 +238,18 @@ def test_loading_a_model_can_be_stopped(hold, monkeypatch, capsys):
 
 def test_effort_is_shown_set_and_given_back(hold, capsys):
     model = PlayedModel("m", says("one"))
-    hold(model, "/effort", "/effort HIGH", "first", "/effort default", "second", "/effort hgih")
-    assert [request.effort for request in model.requests] == ["high", None]
+    hold(model, "/effort", "/effort MINIMAL", "first", "/effort default", "second", "/effort hgih")
+    assert [request.effort for request in model.requests] == ["minimal", None]
     shown = capsys.readouterr().err
-    assert shown.startswith("effort: default\neffort: high\neffort: default\nerror: 'hgih' is not one of")
+    assert shown.startswith("effort: default\neffort: minimal\neffort: default\nerror: 'hgih' is not one of")
     assert shown.endswith("hint: /effort high\n")
+
+
+def test_how_thinking_is_shown_is_the_settings_until_it_is_set(hold, capsys):
+    thought = [ReasoningDelta("6 * 7"), *says("42")]
+    hold(PlayedModel("m", thought), "/reasoning", "first", "/reasoning Live", "second", "/reasoning bright")
+    shown = capsys.readouterr().err
+    assert shown.startswith("reasoning: dim\nreasoning: live\n6 * 7\n\nerror: 'bright' is not one of")
 
 
 def test_a_system_message_is_shown_set_and_taken_away(hold, capsys):
@@ -362,12 +371,12 @@ def test_save_never_overwrites_another_conversation(hold, saved, capsys):
 
 
 def test_load_goes_on_with_a_conversation_its_effort_system_message_and_model(hold, saved):
-    before = Conversation("n", "Be brief.", "high", (Turn(NOON, "q", "a", "n"),))
+    before = Conversation("n", "Be brief.", "minimal", (Turn(NOON, "q", "a", "n"),))
     saved.save("trip", before)
     model, other = PlayedModel("m", says("one")), PlayedModel("n", says("two"))
     chat = hold(model, "first", "/load trip", "second", "/load", others=[other])
     assert asked(other) == [[("system", "Be brief."), ("user", "q"), ("assistant", "a"), ("user", "second")]]
-    assert other.requests[0].effort == "high"
+    assert other.requests[0].effort == "minimal"
     assert len(saved.load("trip").turns) == 2
     assert len(saved.names()) == 2
     assert chat.name == "trip"

@@ -7,8 +7,9 @@ from isthmus.cli.diagnosis import Advice, Facts, advise, because
 from isthmus.engines.builds import INSTALLED, EngineBuild, Trial, engines_folder
 from isthmus.engines.neighbours import Neighbour
 from isthmus.engines.recipes import recipes
-from isthmus.errors import SettingsError
+from isthmus.errors import SandboxUnavailable, SettingsError
 from isthmus.machine import Cpu, Gpu, Machine
+from isthmus.sandbox.probe import Bubblewrap
 
 GIB = 1 << 30
 MACHINE = Machine("Linux", "x86_64", Cpu("x", 4, 4, ("AVX2",)), 16 * GIB, 8 * GIB, 99 * GIB)
@@ -33,6 +34,7 @@ def facts(settings):
             neighbours=(),
             keys=(),
             configuration=settings(**(flags or {})),
+            sandbox=Bubblewrap("/usr/bin/bwrap", "0.11.0", b"", None),
         )
         return msgspec.structs.replace(plain, **changes)
 
@@ -196,3 +198,10 @@ def test_a_key_that_is_missing(facts, settings, tmp_path, monkeypatch):
     assert only(facts()).do == "export MY_KEY=..."
     monkeypatch.setenv("MY_KEY", "secret")
     assert advise(facts(keys=("OPENAI_API_KEY",))) == []
+
+
+def test_a_machine_without_a_sandbox(facts):
+    why = SandboxUnavailable("bubblewrap (bwrap) isn't installed", hint="sudo apt install bubblewrap")
+    advice = only(facts(sandbox=why))
+    assert advice.text == "code that a model writes can't be run here: bubblewrap (bwrap) isn't installed"
+    assert advice.do == "sudo apt install bubblewrap"

@@ -54,7 +54,7 @@ def pip(tmp_path, monkeypatch):
 def test_a_machine_without_models(isthmus, home):
     told = isthmus("doctor")
     assert told.code == 0
-    for label in ("CPU:", "Instructions:", "Memory:", "GPU:", "Disk:"):
+    for label in ("CPU:", "Instructions:", "Memory:", "GPU:", "Disk:", "Sandbox:"):
         assert label in told.out
     assert "installed is used: nothing has been measured yet." in told.out
     assert "isthmus pull smollm2:135m && isthmus doctor" in told.out

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.upstream import Upstream, answer
+from tests.upstream import Upstream, answer, chunk, stream
 
 MODELS = """
 max_tokens = 50
@@ -111,7 +111,11 @@ def says(request):
 
 def errs(request):
     number = int(request.json["messages"][-1]["content"].split()[2])
-    return answer(f"The answer is {number + 1 + number % 2}.")
+    texts = [f"The answer is {number + 1 + number % 2 * choice}." for choice in range(1, 4)]
+    if "n" not in request.json:
+        return answer(texts[0])
+    choices = [chunk(text, index=index, finish="stop") for index, text in enumerate(texts)]
+    return stream(*choices, {"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 15}})
 
 
 def test_both_models_are_run_within_the_budget_and_it_goes_on_where_it_stopped(isthmus, tmp_path, prompts):
@@ -133,6 +137,8 @@ def test_both_models_are_run_within_the_budget_and_it_goes_on_where_it_stopped(i
     assert [row["weak_correct"] for row in kept] == [n % 2 == 0 for n in range(24)]
     assert all(row["strong_correct"] for row in kept)
     assert (kept[0]["weak_model"], kept[0]["strong_model"]) == ("small", "large")
+    assert [len(set(row["samples"])) for row in kept] == [1, 3] * 12
+    assert len(at_home.requests) == 2 * 24
 
 
 def test_the_hard_switch_lets_no_prompt_leave(isthmus, tmp_path, prompts):

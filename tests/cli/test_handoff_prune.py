@@ -8,7 +8,7 @@ def test_old_rows_go_and_the_chain_holds(isthmus, record):
     record()
     record(at=utc_now() - timedelta(days=1))
     tried = isthmus("handoff", "prune", "--days", "60", "--dry-run")
-    assert tried.out == "Would let go of 1 questions, 0 calls and 0 sealed copies.\n"
+    assert tried.out == "Would let go of 1 question, 0 calls and 0 sealed copies.\n"
     assert json.loads(isthmus("handoff", "prune", "--days", "60", "--json").out)["questions"] == 1
     assert "from 2 on" in isthmus("handoff", "verify").err
 
@@ -23,4 +23,4 @@ def test_without_a_setting_rows_stay(isthmus, record):
 def test_the_setting_says_what_goes(isthmus, record, monkeypatch):
     monkeypatch.setenv("ISTHMUS_LEDGER_RETENTION_DAYS", "60")
     record()
-    assert "1 questions" in isthmus("handoff", "prune").out
+    assert "1 question," in isthmus("handoff", "prune").out

@@ -61,12 +61,12 @@ def test_programs_get_all_sums(isthmus, asked, priced):
 def test_shadow_mode_is_told(isthmus, record):
     evidence = {"shadow": {"target": "hosted", "reason": "looks_hard", "cost_usd": "0.42"}}
     record(mode="shadow", evidence=evidence)
-    assert "on your last 1 questions auto would have sent 1, for $0.42." in isthmus("handoff", "report").out
+    assert "on your last question auto would have sent 1, for $0.42." in isthmus("handoff", "report").out
 
 
 def test_questions_can_be_chosen(isthmus, asked):
     for words, count in (("--since 2026-03-15", 1), ("--last 2", 2), ("--provider far", 1)):
-        assert isthmus("handoff", "report", *words.split()).out.startswith(f"{count} questions")
+        assert isthmus("handoff", "report", *words.split()).out.startswith(f"{count} question")
 
 
 def test_the_chart_has_the_latest_days(isthmus, record):

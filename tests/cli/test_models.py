@@ -5,7 +5,7 @@ import pytest
 
 from isthmus.store import CATALOGUE
 from tests.conftest import TINY
-from tests.store.samples import gguf_bytes
+from tests.store.samples import KEYS, gguf_bytes
 
 
 @pytest.fixture
@@ -40,6 +40,15 @@ def test_a_file_is_taken_in_listed_shown_and_removed(isthmus, weights):
 def test_a_file_can_be_given_a_name(isthmus, weights):
     assert isthmus("pull", str(weights), "--name", "mine:7b").code == 0
     assert isthmus("show", "mine:7b").code == 0
+
+
+def test_a_model_that_thinks_says_as_which_family(isthmus, tmp_path):
+    path = tmp_path / "thinks.gguf"
+    template = "<|im_start|>{% if enable_thinking %}<think>{% endif %}"
+    path.write_bytes(gguf_bytes(keys={**KEYS, "tokenizer.chat_template": template}))
+    shown = isthmus("show", str(path)).out
+    assert "as Qwen3" in shown
+    assert "unverified on thinking weights" in " ".join(shown.split())
 
 
 def test_a_file_can_be_shown_before_it_is_taken_in(isthmus, weights):

@@ -9,7 +9,7 @@ from isthmus.messages import TextDelta
 from isthmus.runtime.answer import Ask
 from isthmus.server import run_file
 from isthmus.server.run_file import RunFile
-from tests.cli.homes import PlayedModel, play, says
+from tests.cli.homes import PlayedModel, beneath, play, says
 from tests.conftest import TINY
 from tests.engines.played import REQUEST, PlayedLoader
 from tests.server.conftest import serving  # noqa: F401 - a fixture
@@ -55,7 +55,7 @@ def test_a_runtime_is_closed_at_the_end(models, settings):
 def test_another_model_takes_the_place_of_the_one_before(models, on_board):
     async def work(switchboard):
         await switchboard.change_model("second")
-        return switchboard.runtime().home, switchboard.settings.model, [each.open for each in models]
+        return beneath(switchboard.runtime()), switchboard.settings.model, [each.open for each in models]
 
     assert on_board(work) == (models[1], "second", [False, True])
     assert not models[1].open
@@ -65,7 +65,7 @@ def test_where_there_is_no_such_model_the_one_before_goes_on_undisturbed(models,
     async def work(switchboard):
         with pytest.raises(UnknownModel):
             await switchboard.change_model("third")
-        return switchboard.runtime().home, switchboard.settings.model, models[0].open
+        return beneath(switchboard.runtime()), switchboard.settings.model, models[0].open
 
     assert on_board(work) == (models[0], "first", True)
 
@@ -89,7 +89,7 @@ def test_where_it_cannot_be_loaded_the_one_before_is_taken_back(models, on_board
         loading(monkeypatch, fail)
         with pytest.raises(LoadError):
             await switchboard.change_model("second")
-        return switchboard.runtime().home, switchboard.settings.model, [each.open for each in models]
+        return beneath(switchboard.runtime()), switchboard.settings.model, [each.open for each in models]
 
     assert on_board(work) == (models[0], "first", [True, False])
 
@@ -99,7 +99,7 @@ def test_a_change_that_is_cancelled_is_taken_back(models, on_board, monkeypatch)
         loading(monkeypatch, anyio.sleep_forever)
         with anyio.move_on_after(0.05):
             await switchboard.change_model("second")
-        return switchboard.runtime().home, [each.open for each in models]
+        return beneath(switchboard.runtime()), [each.open for each in models]
 
     assert on_board(work) == (models[0], [True, False])
 
@@ -117,7 +117,7 @@ def test_where_there_is_no_way_back_either_it_says_so_and_another_model_helps(mo
             switchboard.runtime()
         play(monkeypatch, models[0])
         await switchboard.change_model("first")
-        return switchboard.runtime().home
+        return beneath(switchboard.runtime())
 
     assert on_board(work) is models[0]
 
@@ -129,7 +129,7 @@ def test_a_mode_changes_rules_and_hosted_model_and_leaves_home_alone(models, on_
         after = switchboard.runtime()
         await switchboard.change_mode("off")
         last = switchboard.runtime()
-        assert before.home is after.home is last.home
+        assert beneath(before) is beneath(after) is beneath(last)
         return [(each.terms.rules.mode, each.terms.hosted is not None) for each in (before, after, last)]
 
     assert on_board(work, **AWAY) == [("off", False), ("auto", True), ("off", False)]
@@ -155,7 +155,7 @@ def test_no_mode_gets_around_a_servers_hard_switch(server, models, on_board):
     async def work(switchboard):
         await switchboard.change_mode("always")
         runtime = switchboard.runtime()
-        return runtime.home in models, runtime.terms.rules.local_only, runtime.terms.hosted
+        return beneath(runtime) in models, runtime.terms.rules.local_only, runtime.terms.hosted
 
     assert on_board(work, **AWAY) == (False, True, None)
 
@@ -177,7 +177,7 @@ def test_a_model_of_our_own_goes_by_our_own_rules(server, models, on_board):
     async def work(switchboard):
         await switchboard.change_model("second")
         runtime = switchboard.runtime()
-        return runtime.home, runtime.terms.rules.local_only, runtime.terms.hosted is not None
+        return beneath(runtime), runtime.terms.rules.local_only, runtime.terms.hosted is not None
 
     assert on_board(work, **AWAY, handoff__mode="auto") == (models[1], False, True)
 
@@ -217,7 +217,7 @@ def test_weights_that_no_engine_loads_leave_the_real_model_answering(tiny_home, 
     async def work(switchboard):
         with pytest.raises(LoadError):
             await switchboard.change_model(str(broken))
-        home = switchboard.runtime().home
+        home = beneath(switchboard.runtime())
         assert isinstance(home, LlamaEngine)
         await home.open()
         return home.worker is not None and home.worker.alive

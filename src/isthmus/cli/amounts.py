@@ -15,6 +15,11 @@ def size(count: float) -> str:
     return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
 
 
+def counted(count: int, noun: str) -> str:
+    """How many there are of something whose plural ends in s: ``1 question``, ``12 questions``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """Seconds as ``0.42 s``, ``12.3 s``, ``4 min 05 s`` or ``2 h 07 min``."""
     if seconds < 0.995:

@@ -9,11 +9,24 @@ from isthmus.cli import console
 from isthmus.cli.amounts import duration
 from isthmus.generator import EventStream
 from isthmus.ledger import show_usd
-from isthmus.messages import Decision, Finish, Notice, ReasoningDelta, Route, TextDelta, ToolCallDelta
+from isthmus.messages import (
+    Confidence,
+    Decision,
+    Finish,
+    Notice,
+    ReasoningDelta,
+    Route,
+    SampleDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from isthmus.settings import ShowReasoning
 from isthmus.wire.gathered import Completion
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
+
+    from isthmus.cli.thinking_view import ThinkingView
 
 _REASONS = {
     "mode_off": "hand-off is off",
@@ -48,14 +61,17 @@ class AnswerView:
     """Shows one answer on a terminal, or in a pipe; ``completion`` is the answer as far as it has come.
 
     Args:
-        show_reasoning: Whether thinking is shown, dim, where stderr is a terminal.
+        show_reasoning: How thinking is shown on stderr: dim, where that is a terminal; live, the samples of a
+            vote are drawn there besides, and where it is none, thinking is plain lines.
     """
 
-    def __init__(self, *, show_reasoning: bool) -> None:
+    def __init__(self, show_reasoning: ShowReasoning) -> None:
         self.completion = Completion()
         self._talks = sys.stderr.isatty()
-        self._thinks = show_reasoning and self._talks
+        self._thinks = show_reasoning == "live" or (show_reasoning == "dim" and self._talks)
+        self._vote = _vote_view() if show_reasoning == "live" and self._talks else None
         self._thinking = False
+        self._thought_ends_line = True
         self._ends_line = True
 
     async def show(self, events: EventStream) -> None:
@@ -69,6 +85,11 @@ class AnswerView:
                             self._text(text)
                         case ReasoningDelta(text):
                             self._thought(text)
+                        case SampleDelta() if self._vote is not None:
+                            self._thinking = False
+                            self._vote.add(event)
+                        case Confidence() if self._vote is not None:
+                            self._vote.close()
                         case ToolCallDelta(name=str() as name):
                             console.note(f"the model calls the tool {name}")
                         case Route():
@@ -92,15 +113,21 @@ class AnswerView:
         self._ends_line = text.endswith("\n") if text else self._ends_line
 
     def _thought(self, text: str) -> None:
-        if self._thinks:
-            self._thinking = True
-            sys.stderr.write(f"\x1b[2m{console.printable(text)}\x1b[22m")
-            sys.stderr.flush()
+        # The standings of a vote come as thoughts, too; what draws it shows them better.
+        if not self._thinks or (self._vote is not None and self._vote.open):
+            return
+        text = text if self._thinking else text.lstrip("\n")
+        self._thinking = self._thinking or bool(text)
+        self._thought_ends_line = text.endswith("\n") if text else self._thought_ends_line
+        sys.stderr.write(f"\x1b[2m{console.printable(text)}\x1b[22m" if self._talks else text)
+        sys.stderr.flush()
 
     def _end_thought(self) -> None:
+        if self._vote is not None:
+            self._vote.close()
         if self._thinking:
             self._thinking = False
-            sys.stderr.write("\n\n")
+            sys.stderr.write("\n" if self._thought_ends_line else "\n\n")
             sys.stderr.flush()
 
     def _route(self, route: Route) -> None:
@@ -120,6 +147,9 @@ class AnswerView:
             parts.append(_REASONS[route.decision.reason])
         if last.usage:
             parts.append(f"{last.usage.completion_tokens} tokens")
+        if last.reasoned and last.reasoned.samples and last.reasoned.agreement is not None:
+            agree = round(last.reasoned.agreement * last.reasoned.samples)
+            parts.append(f"{agree} of {last.reasoned.samples} samples agree")
         parts += _times(last)
         if hosted:
             parts.append(show_usd(last.cost_usd or Decimal(0)))
@@ -145,6 +175,12 @@ def forget_typed_ahead(source: "Input") -> None:
         import termios
 
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+def _vote_view() -> "ThinkingView":
+    from isthmus.cli.thinking_view import ThinkingView
+
+    return ThinkingView()
 
 
 def can_ask() -> bool:

@@ -51,6 +51,9 @@ def ask(
     temperature: TemperatureOption = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed, the same answer.")] = None,
     effort: EffortOption = None,
+    show_reasoning: Annotated[
+        bool, typer.Option("--show-reasoning", help="Show how the model thinks, and votes as they form.")
+    ] = False,
     handoff: HandoffOption = None,
     home_only: HomeOnlyOption = False,
     yes: YesOption = False,
@@ -66,6 +69,7 @@ def ask(
         "max_tokens": max_tokens,
         "temperature": temperature,
         "effort": effort,
+        "show_reasoning": "live" if show_reasoning else None,
         "handoff.mode": handoff,
     }
     config = configuration.load(flags=flags)
@@ -95,7 +99,7 @@ async def _ask(
         consenter = Consenter() if can_ask() and not as_json else None
         events = runtime.answer(Ask(request, "ask", careful=as_json), consenter)
         if not as_json:
-            await AnswerView(show_reasoning=config.settings.show_reasoning == "dim").show(events)
+            await AnswerView(config.settings.show_reasoning).show(events)
             return
         completion = Completion()
         async with aclosing(events):
@@ -111,6 +115,7 @@ def _as_object(completion: Completion) -> dict[str, Any]:
         "reasoning": completion.reasoning or None,
         "finish_reason": last.reason if last else None,
         "usage": last.usage if last else None,
+        "effort": last.reasoned if last else None,
         "timings": last.timings if last else None,
         "cost_usd": (last.cost_usd or 0) if last else None,
         "route": route.decision.target if route else None,

@@ -30,13 +30,14 @@ from isthmus.errors import IsthmusError, UsageError
 from isthmus.messages import Effort, GenerationRequest, HandoffMode
 from isthmus.naming import closest, parse_model
 from isthmus.runtime.answer import Ask
-from isthmus.settings import Settings
+from isthmus.settings import Settings, ShowReasoning
 from isthmus.store import CATALOGUE, Store
 
 DEFAULT = "default"
 """The effort that the model takes by itself, as it is typed and shown."""
 
 EFFORTS: tuple[str, ...] = (DEFAULT, *get_args(Effort))
+SHOWN: tuple[str, ...] = get_args(ShowReasoning)
 MODES: tuple[str, ...] = get_args(HandoffMode)
 
 _LISTED = 10
@@ -74,10 +75,12 @@ class Chat:
         self._consenter = Consenter(conversation=True)
         self._home_only_throughout = conversation.home_only
         self._unanswered: str | None = None
+        self._show_reasoning: ShowReasoning | None = None
         self._commands = {
             "help": self._help,
             "model": self._model,
             "effort": self._effort,
+            "reasoning": self._reasoning,
             "handoff": self._handoff,
             "home-only": self._home_only,
             "system": self._system,
@@ -110,6 +113,8 @@ class Chat:
                 return sorted({*here, *(each.name for each in CATALOGUE), *self._settings.runners})
             case "effort":
                 return EFFORTS
+            case "reasoning":
+                return SHOWN
             case "handoff":
                 return MODES
             case "load":
@@ -155,7 +160,7 @@ class Chat:
             effort=before.effort,
             home_only=before.home_only,
         )
-        view = AnswerView(show_reasoning=settings.show_reasoning == "dim")
+        view = AnswerView(self._show_reasoning or settings.show_reasoning)
         consenter = self._consenter if self._attended else None
         events = self._switchboard.runtime().answer(Ask(request, "chat"), consenter)
         try:
@@ -192,6 +197,11 @@ class Chat:
             chosen = _one_of(EFFORTS, level, "/effort")
             self._change(effort=None if chosen == DEFAULT else chosen)
         console.say(f"effort: {self.conversation.effort or DEFAULT}")
+
+    async def _reasoning(self, how: str) -> None:
+        if how:
+            self._show_reasoning = msgspec.convert(_one_of(SHOWN, how, "/reasoning"), ShowReasoning)
+        console.say(f"reasoning: {self._show_reasoning or self._settings.show_reasoning}")
 
     async def _handoff(self, mode: str) -> None:
         if mode:

@@ -16,8 +16,9 @@ from isthmus.engines.builds import EngineBuild, Trial, engines_folder
 from isthmus.engines.installing import tools_hint
 from isthmus.engines.neighbours import Neighbour
 from isthmus.engines.recipes import Recipe
-from isthmus.errors import SettingsError
+from isthmus.errors import SandboxUnavailable, SettingsError
 from isthmus.machine import Gpu, Machine
+from isthmus.sandbox.probe import Bubblewrap
 
 LITTLE_DISK_BYTES = 2 << 30
 LITTLE_MEMORY_BYTES = 1 << 30
@@ -62,6 +63,7 @@ class Facts(Struct, frozen=True):
     neighbours: tuple[Neighbour, ...]
     keys: tuple[str, ...]
     configuration: Configuration
+    sandbox: Bubblewrap | SandboxUnavailable
 
     @property
     def home(self) -> Path:
@@ -83,7 +85,7 @@ def because(facts: Facts) -> str:
 
 def advise(facts: Facts) -> list[Advice]:
     """What the person should know, the most pressing first."""
-    rules = (_ailing, _unmeasured, _better, _disturbed, _space, _settings, _runners, _keys)
+    rules = (_ailing, _unmeasured, _better, _disturbed, _space, _settings, _runners, _keys, _sandbox)
     return [advice for rule in rules for advice in rule(facts)]
 
 
@@ -261,4 +263,14 @@ def _keys(facts: Facts) -> Iterator[Advice]:
             "Nothing leaves this machine unless a provider is declared and handoff.mode allows it.",
             f'[handoff]\nmode = "ask"\nprovider = "{name}"\n\n[providers.{name}]\n'
             f'base_url = "{base_url}"\nmodel = "..."\nkey_env = "{unused[0]}"',
+        )
+
+
+def _sandbox(facts: Facts) -> Iterator[Advice]:
+    if isinstance(facts.sandbox, SandboxUnavailable):
+        yield Advice(
+            f"code that a model writes can't be run here: {facts.sandbox.message}",
+            "Answers that calculate with a program, benchmarks of code and agents run code in a sandbox and "
+            "nowhere else. All the rest works without one.",
+            facts.sandbox.hint or "",
         )

@@ -21,7 +21,9 @@ from isthmus.engines.neighbours import Neighbour, find_neighbours
 from isthmus.engines.recipes import Recipe, missing_tools, recipes
 from isthmus.errors import EngineError, FetchError, SettingsError, StorageError
 from isthmus.machine import Gpu, Machine, survey
+from isthmus.sandbox.probe import Bubblewrap, probe
 from isthmus.settings import Settings
+from isthmus.trust import trust_in
 
 WIDTH = 100
 _FEW = 5
@@ -62,7 +64,7 @@ def _find(found: Configuration, progress: ProgressDisplay, *, refresh: bool) -> 
     with ThreadPoolExecutor(1) as pool:  # runners may take a second to answer, or not to
         neighbours = pool.submit(find_neighbours, Path.home())
         machine = survey(home)
-        measurements = examine(home, machine.cpu, progress, refresh=refresh)
+        measurements = examine(home, machine.cpu, progress, refresh=refresh, trust=trust_in(settings))
     try:
         write_measurements(home, measurements)
     except StorageError as error:
@@ -79,6 +81,7 @@ def _find(found: Configuration, progress: ProgressDisplay, *, refresh: bool) -> 
         neighbours=tuple(neighbours.result()),
         keys=tuple(configuration.variables_set(PROVIDERS)),
         configuration=found,
+        sandbox=probe(),
     )
 
 
@@ -133,12 +136,13 @@ def _as_tree(facts: Facts) -> dict[str, Any]:
         "recipe": facts.recipe,
         "runners": facts.neighbours,
         "keys": facts.keys,
+        "sandbox": _sandbox(facts),
         "advice": advise(facts),
     }
 
 
 def _write(facts: Facts, *, explain: bool) -> None:
-    console.write_fields(_machine(facts.machine))
+    console.write_fields(_machine(facts.machine) | {"Sandbox": _sandbox(facts) or "none"})
     console.write()
     header = ("BUILD", "VERSION", "FOR", "PREFILL", "DECODE", "THREADS", "VERDICT")
     console.write_table(header, [_row(trial) for trial in facts.trials])
@@ -166,6 +170,14 @@ def _machine(machine: Machine) -> dict[str, str]:
         "Disk": f"{size(machine.disk_free_bytes)} free",
         "System": f"{machine.system} {machine.architecture}",
     }
+
+
+def _sandbox(facts: Facts) -> str | None:
+    """What code that a model writes runs in."""
+    if not isinstance(facts.sandbox, Bubblewrap):
+        return None
+    groups = "with" if facts.sandbox.groups else "without"
+    return f"bubblewrap {facts.sandbox.version}, {groups} control groups"
 
 
 def _gpu(gpu: Gpu) -> str:

@@ -89,7 +89,7 @@ async def _approve(config: Configuration, typed: str, *, yes: bool) -> None:
         elif await ask(what) != "yes":
             console.say("Nothing was sent; it still waits.")
             return
-        view = AnswerView(show_reasoning=config.settings.show_reasoning == "dim")
+        view = AnswerView(config.settings.show_reasoning)
         await view.show(desk.approve(shown))
 
 

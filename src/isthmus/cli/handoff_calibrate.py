@@ -75,7 +75,7 @@ def calibrate(
     """Learn a profile for your pair of models, from labelled rows or your own prompts.
 
     A row has `prompt`, `weak_correct`, `strong_correct` and, where they are known, `weak_response`,
-    `logprobs` and `entropy`. Without a target, the hardest 30% of questions are handed over.
+    `logprobs`, `entropy` and `samples`. Without a target, the hardest 30% of questions are handed over.
     """
     _need_extra()
     from isthmus.handoff.estimator.calibration import Models

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from isthmus.cli import console
+from isthmus.cli.amounts import counted
 from isthmus.cli.database import database
 from isthmus.cli.handoff_filters import (
     KeyOption,
@@ -20,8 +21,9 @@ from isthmus.cli.handoff_filters import (
     Until,
     selection,
 )
-from isthmus.errors import StorageError, UsageError
+from isthmus.errors import UsageError
 from isthmus.ledger import ChainedQuestion, Ledger, QuestionRecord
+from isthmus.store.disk import storage_errors
 
 CHAIN = ("link", "previous_hash", "hash")
 COLUMNS = (*QuestionRecord.__struct_fields__, *CHAIN)
@@ -55,13 +57,9 @@ def export(
         if output is None:
             write(questions, sys.stdout)
             return
-        try:
-            with output.open("w", encoding="utf-8", newline="") as file:
-                count = write(questions, file)
-        except OSError as error:
-            reason_ = (error.strerror or str(error)).lower()
-            raise StorageError(f"{output} can't be written: {reason_}", hint="--output FILE") from error
-    console.say(f"Wrote {count} questions to {output}.")
+        with storage_errors(output), output.open("w", encoding="utf-8", newline="") as file:
+            count = write(questions, file)
+    console.say(f"Wrote {counted(count, 'question')} to {output}.")
 
 
 def _write_lines(questions: Iterable[ChainedQuestion], file: TextIO) -> int:

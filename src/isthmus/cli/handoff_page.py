@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from isthmus.cli.amounts import counted
 from isthmus.errors import StorageError, UsageError
 from isthmus.ledger import show_usd
 from isthmus.ledger.report import Group, Report
@@ -64,7 +65,7 @@ def _charts(made: Report) -> Any:
 def _subtitle(made: Report) -> list[str]:
     group = made.all
     counts = f"{group.kept} kept at home, {group.handed_over} sent, {group.refused} refused"
-    lines = [f"{group.questions} questions: {counts}; {show_usd(group.spent_usd)} spent"]
+    lines = [f"{counted(group.questions, 'question')}: {counts}; {show_usd(group.spent_usd)} spent"]
     if made.shadow.questions:
         lines.append(f"Shadow: {made.shadow}")
     return lines

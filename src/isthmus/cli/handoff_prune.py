@@ -7,6 +7,7 @@ import typer
 
 from isthmus import configuration
 from isthmus.cli import console
+from isthmus.cli.amounts import counted
 from isthmus.cli.database import database
 from isthmus.cli.options import Json
 from isthmus.ledger import retention_of
@@ -40,8 +41,9 @@ def prune(
         console.write_json(pruned)
         return
     verb = "Would let go" if dry_run else "Let go"
+    copies = "1 sealed copy" if pruned.sealed == 1 else f"{pruned.sealed} sealed copies"
     console.write(
-        f"{verb} of {pruned.questions} questions, {pruned.calls} calls and {pruned.sealed} sealed copies."
+        f"{verb} of {counted(pruned.questions, 'question')}, {counted(pruned.calls, 'call')} and {copies}."
     )
     if not retention.rows_days:
         console.dim("Rows are kept for good: set ledger.retention_days, or say --days.")

@@ -10,6 +10,7 @@ import typer
 
 from isthmus import configuration
 from isthmus.cli import console
+from isthmus.cli.amounts import counted
 from isthmus.cli.database import database
 from isthmus.cli.handoff_filters import KeyOption, ProviderOption, Since, Until, selection
 from isthmus.cli.options import Json
@@ -109,7 +110,8 @@ def _lines(made: Report) -> Iterator[str]:
 def _sentence(made: Report) -> str:
     group = made.all
     share = group.share_handed_over or 0.0
-    said = f"{group.questions} questions: {group.handed_over} sent ({share:.0%}), {group.kept} kept at home"
+    said = f"{counted(group.questions, 'question')}: {group.handed_over} sent ({share:.0%})"
+    said += f", {group.kept} kept at home"
     said += f", {group.refused} refused" if group.refused else ""
     said += f". Spent {show_usd(group.spent_usd)}"
     if made.priced:

@@ -39,7 +39,8 @@ def verify(head: Head = None, as_json: Json = False) -> None:
         pruned = (
             f", from {found.pruned_until + 1} on (what came before was pruned)" if found.pruned_until else ""
         )
-        console.say(f"All {found.links} links hold{pruned}. Keep the head elsewhere, and check it by --head:")
+        holds = "The one link holds" if found.links == 1 else f"All {found.links} links hold"
+        console.say(f"{holds}{pruned}. Keep the head elsewhere, and check it by --head:")
         console.write(found.head)
 
 

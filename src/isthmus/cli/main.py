@@ -37,7 +37,10 @@ COMMANDS = {
         "isthmus.cli.doctor:doctor", "See what this machine can run, how fast, and what to do next."
     ),
     "demo": Entry("isthmus.cli.demo:demo", "See the hand-off at work, without a key."),
+    "verify": Entry("isthmus.cli.verify:verify", "Verify a release: who published it, what it has shown."),
+    "gate": Entry("isthmus.cli.gate:app", "Gate a release of weights, from policy to publication."),
     "key": Entry("isthmus.cli.keys:app", "Create, limit, list and revoke the server's API keys."),
+    "bench": Entry("isthmus.cli.bench:app", "Measure models on real tasks."),
     "handoff": Entry("isthmus.cli.handoff:app", "See what was handed over to a hosted model."),
     "config": Entry("isthmus.cli.config:app", "See the settings, and where each of them came from."),
 }

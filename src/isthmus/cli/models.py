@@ -15,7 +15,7 @@ from isthmus.cli.amounts import moment, size
 from isthmus.cli.options import Json
 from isthmus.cli.progress import ProgressDisplay
 from isthmus.errors import UsageError
-from isthmus.messages import Progress
+from isthmus.messages import ModelInfo, Progress
 from isthmus.naming import parse_model
 from isthmus.settings import Settings
 from isthmus.store import (
@@ -138,8 +138,19 @@ def _fields(weights: Weights, header: GgufHeader) -> dict[str, str]:
         "Quantization": header.quantization or "unknown",
         "Context length": f"{context:,} tokens" if context else "unknown",
         "Chat template": "yes" if header.has_chat_template else "none",
+        "Thinking": _thinking(header),
         "Images": "seen" if header.sees else "",
     }
+
+
+def _thinking(header: GgufHeader) -> str:
+    """The family whose thinking the template shows; empty where it shows none."""
+    from isthmus.reasoning.families import family_of
+
+    family = family_of(ModelInfo("", local=True, template=header.chat_template or ""))
+    if family is None:
+        return ""
+    return f"as {family.title}{'' if family.verified else ' (unverified on thinking weights)'}"
 
 
 def _stored(model: StoredModel) -> Weights:

@@ -18,6 +18,7 @@ from isthmus.naming import ModelRef, name_from, parse_model
 from isthmus.settings import Settings
 from isthmus.store import CatalogueEntry, Store, StoredModel, find, pull_reference
 from isthmus.store import pull as pull_entry
+from isthmus.trust import release_folder, trust_in, verify
 
 Reference = Annotated[
     str,
@@ -46,7 +47,7 @@ def pull(
     """Fetch a model, or take in a GGUF file.
 
     A fetch that was cut short goes on where it was. A file is linked into the store, or copied where
-    that can't be.
+    that can't be. Of a release's folder all is checked first, and kept to be checked at each load.
     """
     found = configuration.load()
     settings = found.settings
@@ -61,12 +62,15 @@ def pull(
             raise UsageError(
                 f"{ref.value} is a runner of yours and keeps its own models", hint="isthmus list"
             )
+        case "path" if release := release_folder(ref.path.absolute()):
+            stored = _take_in_release(ref, release, store, settings, name)
         case "path":
             stored = _take_in(ref, store, name, quant, projector)
         case "source":
             stored = _pull_source(ref, store, found, name, quant)
         case "name":
             stored = _pull_by_name(ref, store, found, name, quant)
+    _require_proof(stored, settings)
     console.say(f'{stored.name} is here, {size(stored.total_bytes)}: isthmus ask --model {stored.name} "..."')
 
 
@@ -77,6 +81,33 @@ def _take_in(
         raise UsageError(f"--quant is for repositories, and {ref} is one file")
     with ProgressDisplay() as progress:
         return store.add_file(ref.path, name or name_from(ref.path.stem), progress, projector=projector)
+
+
+def _take_in_release(
+    ref: ModelRef, folder: Path, store: Store, settings: Settings, name: str | None
+) -> StoredModel:
+    """Take in the model of a release, with what the release proves."""
+    from isthmus.trust.publishers import Trust
+    from isthmus.trust.pulling import take_in
+
+    chosen = ref.path.absolute()
+    with ProgressDisplay() as progress:
+        stored, origin = take_in(
+            folder, store, Trust(settings), name=name, file=chosen if chosen != folder else None,
+            on_progress=progress,
+        )  # fmt: skip
+    if origin.publisher is None:
+        console.note(
+            f"{folder} is signed by nobody whom you know: nothing of it was proven, and nothing is required",
+            "[publishers.NAME] in isthmus.toml pins a publisher's key; isthmus verify says what is proven",
+        )
+    return stored
+
+
+def _require_proof(stored: StoredModel, settings: Settings) -> None:
+    """Tell now, and not at the first question, that a model will never be loaded as it is."""
+    if trust := trust_in(settings):
+        verify(stored, trust=trust).close()
 
 
 def _pull_source(

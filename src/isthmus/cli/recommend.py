@@ -7,7 +7,7 @@ import typer
 from isthmus import configuration
 from isthmus.cli import console
 from isthmus.cli.options import Json
-from isthmus.cli.outlook import COLUMNS, Line, as_object, columns, describe, look
+from isthmus.cli.outlook import COLUMNS, Line, Outlook, as_object, columns, describe, look
 from isthmus.cli.running import run
 from isthmus.errors import DoesNotFit
 from isthmus.settings import Settings
@@ -18,6 +18,9 @@ def recommend(
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure the line to the Hub, which takes a few seconds.")
     ] = False,
+    suite: Annotated[
+        str | None, typer.Option("--suite", help="Go by your own newest run of this suite (isthmus bench).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Recommend models that fit this machine.
@@ -27,6 +30,9 @@ def recommend(
     """
     settings = configuration.load().settings
     outlook = look(settings)
+    if suite is not None:
+        _by_own_run(settings, suite, outlook, as_json=as_json)
+        return
     line = _line(settings) if measure else Line()
     found = outlook.recommended()
     if as_json:
@@ -50,6 +56,20 @@ def recommend(
     if outlook.idle_gpus:
         console.note(f"the engine makes no use of {outlook.idle_gpus}", "isthmus doctor --install")
     console.say(f"isthmus use {found[0].entry.name} fetches it and makes it the default.")
+
+
+def _by_own_run(settings: Settings, suite: str, outlook: Outlook, *, as_json: bool) -> None:
+    from isthmus.cli.bench_run import need_extra
+
+    need_extra()
+    from isthmus.cli.bench_advice import advice, tell  # whose figures need NumPy
+
+    found = advice(settings.home_path, suite, outlook)
+    if as_json:
+        console.write_json(found)
+    else:
+        tell(found)
+        console.write(found.take.subject.model)
 
 
 def _line(settings: Settings) -> Line:

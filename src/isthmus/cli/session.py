@@ -1,8 +1,9 @@
 """What `ask` and `chat` share: who answers, ready to do so, at home or through a running server."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import NamedTuple
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -24,11 +25,13 @@ from isthmus.messages import HandoffMode, Notice
 from isthmus.naming import ModelRef, parse_model
 from isthmus.runtime.answer import Runtime
 from isthmus.runtime.assembly import Talk, have_weights, open_home, open_terms
+from isthmus.runtime.effort import WithEffort
 from isthmus.server import run_file
 from isthmus.server.answering import INTERNAL
 from isthmus.server.run_file import RunFile
 from isthmus.settings import ProviderSettings, Settings
 from isthmus.store import Store, find
+from isthmus.transport.chat_client import UpstreamError
 
 
 class _Home(NamedTuple):
@@ -41,15 +44,21 @@ class _Home(NamedTuple):
 class _ServedModel(RunnerEngine):
     """A local model of a running server, without the server's hand-off and ledger."""
 
+    batched = True
+
     def __init__(self, server: RunFile, model: str) -> None:
         address = ProviderSettings(base_url=server.base_url, local=True)
         super().__init__("the server", address, model, key=server.secret, headers={INTERNAL: "1"})
         self._server = server
 
     async def open(self) -> None:
-        """Have the server load it."""
+        """Have the server load it, and say what its template is, by which its way to think is known."""
         if self.model.name != self._server.model:
             await load_model(self._server, self.model.name)
+        told: dict[str, Any] = {}
+        with suppress(UpstreamError):  # the question will say what is wrong with the server
+            told = await self._beside.get(f"/props?model={quote(self.model.name, safe='')}")
+        self._info = msgspec.structs.replace(self.model, template=told.get("chat_template") or None)
 
 
 class Switchboard:
@@ -77,7 +86,8 @@ class Switchboard:
         """
         if self._home is None:
             raise EngineError("no model is loaded", hint="/model NAME loads one")
-        return Runtime(self._home.model, self._terms, ledger=self._ledger)
+        home = WithEffort(self.settings)(self._home.model)
+        return Runtime(home, self._terms, ledger=self._ledger)
 
     async def change_mode(self, mode: HandoffMode) -> None:
         """Set who may answer from now on. The hard switches stay as they are."""

@@ -31,6 +31,7 @@ COMMANDS = (
     Command("help", "", "show this"),
     Command("model", "[NAME]", "show the model, or load another; the conversation stays"),
     Command("effort", "[LEVEL]", "show or set the reasoning effort; default: the model's own"),
+    Command("reasoning", "[HOW]", "show or set how thinking is shown: dim, hide, or live, as votes form"),
     Command("handoff", "[MODE]", "show or set who may answer: off, shadow, ask, auto, always"),
     Command("home-only", "", "keep this conversation, and all that is made of it, on this machine"),
     Command("system", "[TEXT]", 'show or set the system message; "" takes it away'),
