@@ -100,10 +100,13 @@ def run_agents(given):
 
 def run_live(given):
     models = have(STARTER), have(LARGER)
+    if given.report:
+        live.tell(given.data, models, into=given.into or RESULTS, waits=given.waits)
+        return
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as away:
         homes = home_with(home, models[0]), home_with(away, models[1])
         into, rows = given.into or RESULTS, live.ROWS[: given.count]
-        live.measure(given.data, homes, models, rows=rows, into=into, resume=given.resume)
+        live.measure(given.data, homes, models, rows=rows, into=into, resume=given.resume, waits=given.waits)
 
 
 def run_faults(given):
@@ -201,6 +204,8 @@ def parsed(words):
     lived.add_argument("--into", type=Path, help="where results go")
     lived.add_argument("--count", type=int, help="how many questions; by default all hundred")
     lived.add_argument("--resume", action="store_true", help="go on with the rows that are there")
+    lived.add_argument("--report", action="store_true", help="ask nothing: report the rows that are there")
+    lived.add_argument("--waits", action="store_true", help="only the waits for the first visible token")
     broken = command("faults", run_faults, "injected faults of providers and workers, under load")
     broken.add_argument("--faults", type=int, default=1000)
     broken.add_argument("--seed", type=int, default=1)

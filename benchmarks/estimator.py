@@ -13,14 +13,17 @@ import time
 from pathlib import Path
 from statistics import median
 
+import msgspec
 import numpy as np
 
 from benchmarks.estimator_builtin import HELD, make, sets
 from benchmarks.estimator_chart import chart
 from benchmarks.estimator_curve import apgr, calls_for, curve, measures, oracle
 from benchmarks.estimator_data import HASHES, check, live_rows, routellm_rows
+from benchmarks.estimator_opinions import bands, samples_there
 from benchmarks.results import RESULTS, environment, save, write
 from isthmus.handoff.estimator import Profile, builtin
+from isthmus.handoff.estimator.agreement import AGREEMENT
 from isthmus.handoff.estimator.answer import answer_features
 from isthmus.handoff.estimator.profile import QUESTION_RIGHT, QUESTION_WRONG
 from isthmus.handoff.estimator.tokens import token_features
@@ -29,13 +32,14 @@ from isthmus.handoff.estimator.training import learn, stage_heads
 LABELS = 1500
 SPLITS = 8
 FOLDS = 10
+SETTINGS = ("prompt only", "after the local answer", "after the local answer and three samples")
 TARGETS = {
     "MMLU, prompt only, 1,500 labels": 0.63,
     "GSM8K, prompt only, 10-fold": 0.62,
     "GSM8K, after the local answer, no labels": 0.65,
     "GSM8K, after the local answer, 10-fold": 0.77,
     "built-in profile on a set it never saw (GSM8K, prompt only)": 0.55,
-    "live, after the local answer, 10-fold": 0.65,
+    "live, after the local answer and three samples, 10-fold": 0.65,
 }
 
 
@@ -44,19 +48,22 @@ def truths(rows):
 
 
 def judged(profile, rows):
-    """Scores by the question, and by the local answer where there is one."""
-    before = [profile.before(row.prompt) for row in rows]
-    after = [
-        profile.after(estimate, row.answer) if row.answer else estimate
-        for estimate, row in zip(before, rows, strict=True)
-    ]
-    return np.array([each.score for each in before]), np.array([each.score for each in after])
+    """Scores by the question, by the local answer where there is one, and by samples where there are some."""
+    scores = []
+    for row in rows:
+        before = profile.before(row.prompt)
+        after = agreed = before
+        if row.answer:
+            after = profile.after(before, msgspec.structs.replace(row.answer, samples=()))
+            agreed = profile.after(before, row.answer)
+        scores.append((before.score, after.score, agreed.score))
+    return np.array(scores).T
 
 
 def pooled(rows, seed, folds=FOLDS):
     """Scores of all rows, each by a profile learnt from the other folds."""
     fold = np.random.default_rng(seed).permutation(len(rows)) % folds
-    scores = np.empty((2, len(rows)))
+    scores = np.empty((3, len(rows)))
     for each in range(folds):
         profile = Profile(learn([row for row, at in zip(rows, fold, strict=True) if at != each], "fold").data)
         held = np.flatnonzero(fold == each)
@@ -100,7 +107,7 @@ def over_rows(score, rows, draws=1000):
 
 
 def in_folds(rows, repeats, name):
-    """Both settings, 10-fold pooled over repeats; the first repeat's scores are drawn."""
+    """Each setting, 10-fold pooled over repeats, and the scores (repeats x settings x rows)."""
     weak, strong = truths(rows)
     runs = []
     for seed in range(repeats):
@@ -110,13 +117,13 @@ def in_folds(rows, repeats, name):
             flush=True,
         )
     found = []
-    for setting in (0, 1):
+    for setting in range(3):
         result = summed([measures(scores[setting], weak, strong) for scores in runs])
         result["apgr_over_rows_95"] = over_rows(runs[0][setting], rows)
         calls = [calls_for(0.95, scores[setting], weak, strong) for scores in runs]
         result["calls_for_95_percent_of_hosted"] = round(float(np.mean(calls)), 3)
         found.append(result)
-    return found, runs[0]
+    return found, np.array(runs)
 
 
 # ---------------------------------------------------------------- families
@@ -136,7 +143,7 @@ def families(row):
         "doubt, loops, code": set(answer) - form - sums,
         "token log-probabilities": tokens - entropy,
         "entropy": entropy,
-        "agreement of samples": {"samples agree", "samples divided", "samples open"},
+        "agreement of samples": {AGREEMENT},
     }
 
 
@@ -176,7 +183,7 @@ def never_seen(data):
         tried[name] = Profile(make(others)), rows
     result = {}
     for name, (profile, rows) in tried.items():
-        by_question, by_answer = judged(profile, rows)
+        by_question, by_answer, _ = judged(profile, rows)
         result[name] = {"prompt_only": _rounded(measures(by_question, *truths(rows)))}
         result[name]["prompt_only"]["apgr_over_rows_95"] = over_rows(by_question, rows)
         if rows[0].answer:
@@ -209,26 +216,14 @@ def _rounded(found):
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def samples_there(path):
-    """What sampled answers came to, by row, as texts that end on it."""
-    if not path.exists():
-        return {}
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return {
-        row["row"]: [f"\\boxed{{{each['answer']}}}" if each["answer"] else "" for each in row["samples"]]
-        for row in rows
+def second_opinions(rows, scores):
+    """What each band of doubt comes to: means over repeats."""
+    tried = [bands(after, agreed, *truths(rows)) for _, after, agreed in scores]
+    found = {
+        band: _rounded({name: np.mean([each[band][name] for each in tried]) for name in first})
+        for band, first in tried[0].items()
     }
-
-
-def agreement(data, seeds=5):
-    """What samples add, on the live rows that have some."""
-    samples = samples_there(RESULTS / "estimator-samples.jsonl")
-    rows = [row for row in live_rows(data, samples) if row.answer.samples]
-    if len(rows) < 60:
-        return {"rows": len(rows)}
-    found = ablation(rows, seeds)
-    kept = ("all", "without agreement of samples", "only agreement of samples")
-    return {"rows": len(rows), **{name: found[name] for name in kept}}
+    return {"rows_with_samples": sum(bool(row.answer.samples) for row in rows), "by_band": found}
 
 
 def ceiling(rows):
@@ -247,7 +242,8 @@ def ceiling(rows):
 def measure(data, repeats, splits, into):
     for name in check(data):
         print(f"note: {name} is not the file that the reported figures stand for")
-    mmlu, gsm8k, live = routellm_rows(data, "mmlu"), routellm_rows(data, "gsm8k"), live_rows(data)
+    mmlu, gsm8k = routellm_rows(data, "mmlu"), routellm_rows(data, "gsm8k")
+    live = live_rows(data, samples_there())
     result = {"benchmark": "estimator", "environment": environment(), "data": HASHES, "held": list(HELD)}
     result["decision"] = pace(mmlu)
     result["never_seen"] = never_seen(data)
@@ -256,16 +252,18 @@ def measure(data, repeats, splits, into):
     )
     settings, curves = {}, {}
     found, scores = in_folds(live, repeats, "live")
-    settings["live, prompt only, 10-fold"], settings["live, after the local answer, 10-fold"] = found
-    curves["live: 0.5B at home, 1.5B away"] = (scores, live)
+    settings |= {f"live, {setting}, 10-fold": each for setting, each in zip(SETTINGS, found, strict=True)}
+    curves["live: 0.5B at home, 1.5B away"] = (scores[0], live)
+    result["second_opinions"] = second_opinions(live, scores)
     settings["MMLU, prompt only, 1,500 labels"] = summed([split(mmlu, seed) for seed in range(splits)])
     found, scores = in_folds(gsm8k, repeats, "gsm8k")
-    settings["GSM8K, prompt only, 10-fold"], settings["GSM8K, after the local answer, 10-fold"] = found
-    curves["GSM8K: Mixtral at home, GPT-4 away"] = (scores, gsm8k)
+    settings |= {
+        f"GSM8K, {setting}, 10-fold": each for setting, each in zip(SETTINGS[:2], found[:2], strict=True)
+    }
+    curves["GSM8K: Mixtral at home, GPT-4 away"] = (scores[0], gsm8k)
     result["settings"] = settings
     result["ceilings"] = {"MMLU": ceiling(mmlu), "GSM8K": ceiling(gsm8k), "live": ceiling(live)}
     result["ablation"] = {"GSM8K": ablation(gsm8k), "live": ablation(live)}
-    result["agreement"] = agreement(data)
     result["met"] = targets_met(result)
     print(json.dumps(result["met"], indent=1))
     save("estimator", result, into)
@@ -288,8 +286,11 @@ def targets_met(result):
 def _lines(scores, rows):
     """The curves of one chart: share of calls and accuracy of each way to choose."""
     weak, strong = truths(rows)
-    ways = {"by the question": scores[0], "by the local answer": scores[1], "oracle": oracle(weak, strong)}
-    lines = {name: curve(score, weak, strong).T.tolist() for name, score in ways.items()}
+    ways = {"by the question": scores[0], "by the local answer": scores[1]}
+    if any(row.answer.samples for row in rows):
+        ways["and by three samples"] = scores[2]
+    ways["oracle"] = oracle(weak, strong)
+    lines = {name: curve(score, weak, strong).tolist() for name, score in ways.items()}
     return {"random": [[0, float(weak.mean())], [1, float(strong.mean())]], **lines}
 
 

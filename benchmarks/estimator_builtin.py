@@ -4,8 +4,8 @@
 
 FOLDER holds routellm/mmlu.csv.gz (questions of MMLU with both models' results, from lm-sys/RouteLLM,
 Apache-2.0) and live/*.jsonl.gz with gsm8k_train.jsonl.gz (a 0.5B's and a 1.5B's answers to 200 questions of
-GSM8K's train split, MIT). RouteLLM's GSM8K is left out, so that the profile can be tried on a set it never
-saw.
+GSM8K's train split, MIT). Three samples of each of those answers are among the results. RouteLLM's GSM8K is
+left out, so that the profile can be tried on a set it never saw.
 """
 
 import argparse
@@ -17,6 +17,8 @@ import msgspec
 import numpy as np
 
 from benchmarks.estimator_data import live_rows, routellm_rows
+from benchmarks.estimator_opinions import SAMPLES, samples_there
+from benchmarks.estimator_seeds import answered_rows as answered_seeds
 from benchmarks.estimator_seeds import rows as seeds
 from isthmus.handoff.estimator.fitting import Penalties
 from isthmus.handoff.estimator.profile import Provenance
@@ -38,8 +40,9 @@ def sets(data):
     chosen = np.random.default_rng(0).permutation(len(mmlu))[:MMLU_ROWS]
     return {
         "mmlu": [mmlu[place] for place in chosen],
-        "live": live_rows(data),
+        "live": live_rows(data, samples_there()),
         "seeds": [parse_row(each, "seeds", labelled=True) for each in seeds()] * SEED_WEIGHT,
+        "answered seeds": [parse_row(each, "seeds", labelled=True) for each in answered_seeds()],
     }
 
 
@@ -57,14 +60,17 @@ def main():
     given = parser.parse_args()
     parts = sets(given.data)
     rows = [row for part in parts.values() for row in part]
-    files = [given.data / "routellm" / "mmlu.csv.gz", *sorted((given.data / "live").glob("*.jsonl.gz"))]
+    live = sorted((given.data / "live").glob("*.jsonl.gz"))
+    files = [given.data / "routellm" / "mmlu.csv.gz", *live, SAMPLES]
     provenance = Provenance(
         made_at=datetime.now(UTC).date().isoformat(),
         made_by="python -m benchmarks.estimator_builtin",
         data=(
             f"MMLU ({MMLU_ROWS} questions), Mixtral-8x7B-Instruct and GPT-4-1106-preview, from RouteLLM",
             "GSM8K train split (200 questions), answers of Qwen2.5-Coder-Instruct 0.5B and 1.5B",
+            "three samples of each of the 0.5B's answers, temperature 0.7",
             f"questions by hand ({len(parts['seeds']) // SEED_WEIGHT}), counted {SEED_WEIGHT} times",
+            f"questions and answers by hand ({len(parts['answered seeds'])})",
         ),
         sha256=tuple(sha256(path.read_bytes()).hexdigest() for path in files),
         rows=len(rows),

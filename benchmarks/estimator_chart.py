@@ -4,7 +4,7 @@ import altair as alt
 
 from benchmarks.charts import QUIET, SERIES, svg
 
-WAYS = ["random", "by the question", "by the local answer", "oracle"]
+WAYS = ["random", "by the question", "by the local answer", "and by three samples", "oracle"]
 
 
 def chart(sets):
@@ -25,7 +25,7 @@ def _panel(name, lines):
         for way, line in lines.items()
         for share, accuracy in line
     ]
-    colours = alt.Scale(domain=WAYS, range=[QUIET, SERIES[1], SERIES[0], SERIES[2]])
+    colours = alt.Scale(domain=WAYS, range=[QUIET, SERIES[1], SERIES[0], SERIES[3], SERIES[2]])
     percent = alt.Axis(format="%")
     return (
         alt.Chart(alt.Data(values=points))

@@ -8,22 +8,27 @@ import numpy as np
 
 
 def curve(score, weak, strong):
-    """Share of strong calls and accuracy at each of the thresholds, in the share's order."""
+    """Share of strong calls and accuracy at each of the thresholds (points x 2), in the share's order."""
     score, weak, strong = np.asarray(score, float), np.asarray(weak, float), np.asarray(strong, float)
     thresholds = np.unique(np.quantile(score, np.linspace(0, 1, 11)))
     last = len(thresholds) - 1
     called = [score > each if place == last else score >= each for place, each in enumerate(thresholds)]
     points = sorted((chosen.mean(), np.where(chosen, strong, weak).mean()) for chosen in called)
-    return np.array(points).T
+    return np.array(points)
 
 
 def measures(score, weak, strong):
     """CPT50 and CPT80 in percent of calls, and APGR."""
-    share, accuracy = curve(score, weak, strong)
+    points = curve(score, weak, strong)
     low, high = np.mean(weak, dtype=float), np.mean(strong, dtype=float)
-    cpt = [100 * np.interp(low + part * (high - low), accuracy, share) for part in (0.5, 0.8)]
-    gained = np.trapezoid(accuracy - low, share) / ((high - low) * np.trapezoid(np.ones_like(share), share))
-    return {"cpt50": cpt[0], "cpt80": cpt[1], "apgr": gained}
+    cpt = [100 * np.interp(low + part * (high - low), points[:, 1], points[:, 0]) for part in (0.5, 0.8)]
+    return {"cpt50": cpt[0], "cpt80": cpt[1], "apgr": area(points, low, high)}
+
+
+def area(points, low, high):
+    """APGR of a curve: which part of the gap in accuracy it recovers, on average over shares."""
+    share, accuracy = points.T
+    return float(np.trapezoid(accuracy - low, share) / ((high - low) * (share[-1] - share[0])))
 
 
 def apgr(score, weak, strong):

@@ -1,8 +1,15 @@
 """Common sense, by hand: what a small model at home answers as well as any, and what it doesn't.
 
 These questions belong to no benchmark. They stand beside public data in what the built-in profile is learnt
-from, because public benchmarks ask nobody for a summary, a greeting or a bug.
+from, because public benchmarks ask nobody for a summary, a greeting or a bug. Beside this module lie more,
+with answers: good ones to light questions, poor ones to hard ones. From the live answers alone, which are all
+solutions of sums, the profile would take whatever holds no sum for strange.
 """
+
+import json
+from pathlib import Path
+
+ANSWERED = Path(__file__).with_suffix(".jsonl")
 
 EASY = (
     "What is the capital of France?",
@@ -183,3 +190,8 @@ def rows():
     for right, questions in ((True, EASY), (False, HARD)):
         for question in questions:
             yield {"prompt": question, "weak_correct": right, "strong_correct": True}
+
+
+def answered_rows():
+    """The questions with answers."""
+    return [json.loads(line) for line in ANSWERED.read_text(encoding="utf-8").splitlines()]

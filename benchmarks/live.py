@@ -6,7 +6,10 @@ has seen, is asked four times: at home alone, away alone, and in mode auto in bo
 and careful (not streamed). Each time a first line of its own keeps the prompt cache from helping.
 
 Every answer is a line of handoff-live.jsonl as soon as it is there; a run that was killed goes on with
---resume.
+--resume, and what is there can be reported at any time (--report), of the questions that were asked in all
+four ways. With --waits only beginnings are asked for (handoff-waits.jsonl), one way right after the other, so
+that the waits for the first visible token are compared under the same load; ten easy facts come first, for
+what stays home.
 """
 
 import asyncio
@@ -21,13 +24,17 @@ from pathlib import Path
 
 import aiohttp
 
+from benchmarks.handoff import FACTS
 from benchmarks.results import RESULTS, environment, save, verdict
 from benchmarks.served import isthmus_serve
 from isthmus.scoring import final_answer, quantity
 
 ROWS = range(200, 300)
 PASSES = ("home", "away", "quick", "careful")
+WAITS = ("home", "away", "quick")
 MAX_TOKENS = 400
+BEGINNING = 24
+"""Tokens of a beginning: more than are held back."""
 TASK = "\nThink step by step, then give the final answer as \\boxed{number}."
 SETTINGS = """
 model = "{home}"
@@ -49,8 +56,8 @@ PRICES = (0.15, 0.60)
 # ---------------------------------------------------------------- asking
 
 
-def measure(data, homes, models, *, profile=None, rows=ROWS, into=RESULTS, resume=False):
-    """Ask every question in each of the four ways.
+def measure(data, homes, models, *, profile=None, rows=ROWS, into=RESULTS, resume=False, waits=False):
+    """Ask every question in each of the ways.
 
     Args:
         data: GSM8K's train.jsonl, or a beginning of it.
@@ -60,10 +67,12 @@ def measure(data, homes, models, *, profile=None, rows=ROWS, into=RESULTS, resum
         rows: Which of the data's.
         into: Where results go.
         resume: Whether to go on with the lines that are there.
+        waits: Whether to ask for beginnings only, in the ways that stream.
     """
-    questions = _questions(Path(data), rows)
-    lines = into / "handoff-live.jsonl"
-    done = [json.loads(line) for line in lines.read_text().splitlines()] if resume and lines.exists() else []
+    questions = [*(_facts() if waits else ()), *_questions(Path(data), rows)]
+    passes, tokens = (WAITS, BEGINNING) if waits else (PASSES, MAX_TOKENS)
+    lines = _lines(into, waits=waits)
+    done = _there(lines) if resume else []
     if not resume:
         lines.write_text("")
     asked = {(each["row"], each["pass"]) for each in done}
@@ -76,26 +85,26 @@ def measure(data, homes, models, *, profile=None, rows=ROWS, into=RESULTS, resum
         Path(folder, "isthmus.toml").write_text(settings)
         with isthmus_serve(homes[0], folder=folder) as here:
             for number, question, gold in questions:
-                for way in (each for each in PASSES if (number, each) not in asked):
+                for way in (each for each in passes if (number, each) not in asked):
                     server = there if way == "away" else here
-                    row = {"row": number, "pass": way, **asyncio.run(_ask(server, way, number, question))}
+                    answer = asyncio.run(_ask(server, way, number, question, tokens))
+                    row = {"row": number, "pass": way, **answer}
                     row["right"] = _number_in(row.pop("text")) == gold
                     with lines.open("a") as file:
                         file.write(json.dumps(row) + "\n")
-                    done.append(row)
                     print(f"row {number}, {way}: {row['route']}, {row['total_s']:.1f} s", flush=True)
-    _report(Path(data), done, models, profile, into)
+    tell(data, models, profile=profile, into=into, waits=waits)
 
 
-async def _ask(server, way, number, question):
+async def _ask(server, way, number, question, tokens):
     """One answer and how it came to be; seconds from the request on."""
     body = {
         "model": "default",
         "messages": [
             {"role": "system", "content": f"Session {number}{PASSES.index(way)}."},
-            {"role": "user", "content": question + TASK},
+            {"role": "user", "content": question},
         ],
-        "max_tokens": MAX_TOKENS,
+        "max_tokens": tokens,
         "temperature": 0,
         "stream": way != "careful",
         "isthmus": {"handoff": "off"} if way == "home" else {},
@@ -142,13 +151,26 @@ async def _streamed(response, began):
     return "".join(pieces), first_s, isthmus, usage
 
 
+def _lines(into, *, waits):
+    return into / ("handoff-waits.jsonl" if waits else "handoff-live.jsonl")
+
+
+def _there(lines):
+    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+
+
+def _facts():
+    """Questions that should stay home; whether they are answered well is no matter here."""
+    return [(f"fact {place}", question, None) for place, (question, _) in enumerate(FACTS)]
+
+
 def _questions(data, rows):
     raw = data.read_bytes()
     text = (gzip.decompress(raw) if data.suffix == ".gz" else raw).decode()
     for number, line in enumerate(text.splitlines()):
         if number in rows:
             row = json.loads(line)
-            yield number, row["question"], _number_in(row["answer"].split("####")[1])
+            yield number, row["question"] + TASK, _number_in(row["answer"].split("####")[1])
 
 
 def _number_in(text):
@@ -160,44 +182,64 @@ def _number_in(text):
 # ---------------------------------------------------------------- what came out
 
 
-def _report(data, done, models, profile, into):
-    """Quality, share, cost and wait of each posture, beside home and away alone."""
-    ways = {way: {each["row"]: each for each in done if each["pass"] == way} for way in PASSES}
-    rows = sorted(set.intersection(*(set(each) for each in ways.values())))
-    quality = {way: _interval([float(ways[way][row]["right"]) for row in rows]) for way in PASSES}
-    postures = {way: _posture(ways, way, rows) for way in ("quick", "careful")}
-    met = {
-        "kept: first visible token within 1.3 times home's own": postures["quick"]["kept"]["ratio"] <= 1.3,
-        "handed over: within the hosted model's own plus 0.5 s": postures["quick"]["handed"]["later_s"]
-        <= 0.5,
+def tell(data, models, *, profile=None, into=RESULTS, waits=False):
+    """Write what the lines that are there come to, of the questions that were asked in every way."""
+    done = _there(_lines(into, waits=waits))
+    passes = WAITS if waits else PASSES
+    ways = {way: {each["row"]: each for each in done if each["pass"] == way} for way in passes}
+    rows = sorted(set.intersection(*(set(each) for each in ways.values())), key=str)
+    found = {
+        "benchmark": "handoff-waits" if waits else "handoff-live",
+        "environment": environment(),
+        "data": {"name": "GSM8K, train split", "sha256": sha256(Path(data).read_bytes()).hexdigest()},
+        "home": models[0].name,
+        "hosted": models[1].name,
+        "profile": profile or "built in",
+        "rows": len(rows),
     }
-    for way in PASSES:
-        print(f"{way}: {quality[way]['mean']:.0%} right {quality[way]['interval_95']}")
+    found |= _waits(ways, rows) if waits else _quality(ways, rows)
+    save(found["benchmark"], found, into)
+
+
+def _quality(ways, rows):
+    """Quality, share and cost of each posture, beside home and away alone."""
+    quality = {way: _interval([float(each[row]["right"]) for row in rows]) for way, each in ways.items()}
+    for way, each in quality.items():
+        print(f"{way}: {each['mean']:.0%} right {each['interval_95']}")
+    return {
+        "quality": quality,
+        "oracle": statistics.mean(ways["home"][r]["right"] or ways["away"][r]["right"] for r in rows),
+        "postures": {way: _posture(ways, way, rows) for way in ("quick", "careful")},
+    }
+
+
+def _waits(ways, rows):
+    """Medians of the seconds to the first visible token, beside those of the model that answers, alone."""
+    mine = ways["quick"]
+    sides = {"local": ("home", []), "hosted": ("away", [])}
+    for row in rows:
+        alone, pairs = sides[mine[row]["route"]]
+        if mine[row]["first_s"] and ways[alone][row]["first_s"]:
+            pairs.append((mine[row]["first_s"], ways[alone][row]["first_s"]))
+    found, met = {}, {}
+    for side, (alone, pairs) in sides.items():
+        if not pairs:
+            continue
+        own, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
+        found[side] = {"rows": len(pairs), "first_s": round(own, 3), f"{alone}_alone_s": round(theirs, 3)}
+        found[side]["ratio"], found[side]["later_s"] = round(own / theirs, 3), round(own - theirs, 3)
+    if "local" in found:
+        met["kept: first visible token within 1.3 times home's own"] = found["local"]["ratio"] <= 1.3
+    if "hosted" in found:
+        met["handed over: within the hosted model's own plus 0.5 s"] = found["hosted"]["later_s"] <= 0.5
     for name, good in met.items():
         print(f"{name}: {verdict(good)}")
-    save(
-        "handoff-live",
-        {
-            "benchmark": "handoff-live",
-            "environment": environment(),
-            "data": {"name": "GSM8K, train split", "sha256": sha256(data.read_bytes()).hexdigest()},
-            "home": models[0].name,
-            "hosted": models[1].name,
-            "profile": profile or "built in",
-            "rows": len(rows),
-            "quality": quality,
-            "oracle": statistics.mean(ways["home"][r]["right"] or ways["away"][r]["right"] for r in rows),
-            "postures": postures,
-            "met": met,
-        },
-        into,
-    )
+    return {"waits": found, "met": met}
 
 
 def _posture(ways, way, rows):
-    """One posture: its share, its cost, what it recovers, and the wait for the first visible token."""
+    """One posture: its share, its cost, what it recovers, and how long it takes."""
     mine = ways[way]
-    kept = [row for row in rows if mine[row]["route"] == "local"]
     handed = [row for row in rows if mine[row]["route"] == "hosted"]
     everything = sum(_price(ways["away"][row]["usage"]) for row in rows)
     gap = sum(ways["away"][row]["right"] - ways["home"][row]["right"] for row in rows)
@@ -208,27 +250,11 @@ def _posture(ways, way, rows):
         "cost_usd": round(sum(mine[row]["cost_usd"] for row in rows), 6),
         "cost_usd_of_everything": round(everything, 6),
         "total_s": round(statistics.median(mine[row]["total_s"] for row in rows), 2),
-        "kept": _wait(mine, ways["home"], kept, lambda one, other: one / other, "ratio"),
-        "handed": _wait(mine, ways["away"], handed, lambda one, other: one - other, "later_s"),
     }
 
 
 def _price(usage):
     return (usage["prompt_tokens"] * PRICES[0] + usage["completion_tokens"] * PRICES[1]) / 1_000_000
-
-
-def _wait(mine, alone, rows, compare, name):
-    """Medians of the seconds to the first visible token, beside those of the model that answered, alone."""
-    pairs = [(mine[row]["first_s"] or mine[row]["total_s"], alone[row]["first_s"]) for row in rows]
-    if not pairs:
-        return {"rows": 0, name: 0.0}
-    own, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
-    return {
-        "rows": len(rows),
-        "first_s": round(own, 3),
-        "alone_s": round(theirs, 3),
-        name: round(compare(own, theirs), 3),
-    }
 
 
 def _interval(values, seed=1, draws=10_000):

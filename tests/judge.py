@@ -22,6 +22,9 @@ class Judge:
     def threshold(self, stage):
         return 0.5
 
+    def compares(self, answer):
+        return bool(answer.text)
+
     def can_change(self, before, threshold, tokens):
         """Whether the logit is less than one away: a beginning moves it by one at most."""
         return abs(_logit(before.score) - _logit(threshold)) < 1.0

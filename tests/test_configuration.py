@@ -347,7 +347,7 @@ def test_a_flag_that_is_not_a_setting_is_refused():
     [
         ("[handoff]\nmode = 'atuo'", "2: handoff.mode: 'atuo' is not one of off, shadow, ask, auto, always"),
         ("effort = 'max'", "1: effort: 'max' is not one of none, minimal, low, medium, high, xhigh"),
-        ("show_reasoning = 5", "1: show_reasoning: 5 is not one of dim, hide"),
+        ("show_reasoning = 5", "1: show_reasoning: 5 is not one of dim, hide, live"),
         ("offline = 'yes'", "1: offline: 'yes' is not one of true, false"),
         ("temperature = 3", "1: temperature: expected `float` <= 2.0"),
         ("temperature = nan", "1: temperature: expected `float` >= 0.0"),

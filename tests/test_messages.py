@@ -11,6 +11,8 @@ from isthmus.messages import (
     TextPart,
     ToolCallDelta,
     Usage,
+    nearest_effort,
+    with_system,
 )
 
 MIXED = (TextPart("What is "), ImagePart("data:,x"), TextPart("this?"))
@@ -24,6 +26,28 @@ MIXED = (TextPart("What is "), ImagePart("data:,x"), TextPart("this?"))
 def test_the_text_of_a_message_and_its_images(content, text, images):
     message = Message("user", content)
     assert (message.text, message.images) == (text, images)
+
+
+def test_more_is_said_in_the_system_message():
+    ask = Message("user", "1+1?")
+    assert with_system((ask,), "more") == (Message("system", "more"), ask)
+    assert with_system((Message("system", "Be brief."), ask), "more")[0].text == "Be brief.\n\nmore"
+    parts = Message("developer", (TextPart("Be brief."),))
+    assert with_system((parts, ask), "more")[0].text == "Be brief.\n\nmore"
+
+
+@pytest.mark.parametrize(
+    ("effort", "known", "nearest"),
+    [
+        ("xhigh", ("low", "high"), "high"),
+        ("medium", ("low", "high"), "low"),
+        ("minimal", ("none", "high"), "high"),
+        ("none", ("none", "high"), "none"),
+        ("none", ("low", "high"), "low"),
+    ],
+)
+def test_an_effort_that_is_not_known_becomes_its_nearest(effort, known, nearest):
+    assert nearest_effort(effort, known) == nearest
 
 
 def test_values_are_frozen():

@@ -87,8 +87,10 @@ def test_the_nouns():
         "ModelInfo",
         "Notice",
         "Progress",
+        "Reasoned",
         "ReasoningDelta",
         "Route",
+        "SampleDelta",
         "TextDelta",
         "TextPart",
         "Timings",
@@ -99,6 +101,8 @@ def test_the_nouns():
         "ToolCallDelta",
         "ToolResult",
         "Usage",
+        "nearest_effort",
+        "with_system",
     }
 
 
@@ -109,6 +113,7 @@ def test_the_events_are_a_closed_set():
         "ToolCallDelta": "tool_call",
         "ToolResult": "tool_result",
         "TokenScores": "token_scores",
+        "SampleDelta": "sample",
         "Confidence": "confidence",
         "Progress": "progress",
         "Route": "route",

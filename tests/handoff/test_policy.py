@@ -345,7 +345,7 @@ def test_a_whole_answer_in_doubt_is_asked_for_again_and_judged_with_its_like():
     class Doubting(Judge):
         def after(self, before, answer):
             seen.append(answer.samples)
-            score = 0.9 if "other" in answer.samples else 0.55
+            score = 0.9 if "other" in answer.samples else 0.53
             return Estimate(score, None, score, {})
 
     steps = conduct(
@@ -358,6 +358,33 @@ def test_a_whole_answer_in_doubt_is_asked_for_again_and_judged_with_its_like():
     assert steps.send(answer) == Sample(3)
     assert isinstance(steps.send(Samples(("so", "other"))), Hosted)
     assert seen == [(), ("so", "other")]
+
+
+def test_no_second_opinion_is_asked_for_where_it_could_tell_nothing_new():
+    question = msgspec.structs.replace(DOUBTFUL, careful=True)
+    answer = LocalAnswer("so", (-0.1,), True)
+
+    class Torn(Judge):
+        def after(self, before, answer):
+            return Estimate(0.5, None, 0.5, {})
+
+    class Wordless(Torn):
+        def compares(self, answer):
+            return False
+
+    class Certain(Torn):
+        def after(self, before, answer):
+            return Estimate(0.1, None, 0.1, {})
+
+    for judge, samples, asked in (
+        (Torn, 3, True),
+        (Torn, 0, False),
+        (Wordless, 3, False),
+        (Certain, 3, False),
+    ):
+        steps = conduct(question, Rules("auto", None, samples=samples, provider="big"), judge())
+        next(steps)
+        assert isinstance(steps.send(answer), Sample) is asked
 
 
 def test_where_nobody_can_be_asked_the_local_answer_says_how_to_consent_later():

@@ -17,6 +17,7 @@ class LocalAnswer(Struct, frozen=True):
         finish_reason: Why it ended, if it has.
         entropies: Of each token's likeliest rivals and the rest, in nats, where rivals were asked for.
         samples: Further answers to the same question, whole.
+        voted: The share of its own samples that agree with it, where it was chosen by a vote.
     """
 
     text: str
@@ -25,6 +26,7 @@ class LocalAnswer(Struct, frozen=True):
     finish_reason: FinishReason | None = None
     entropies: tuple[float, ...] = ()
     samples: tuple[str, ...] = ()
+    voted: float | None = None
 
     def beginning(self, tokens: int) -> "LocalAnswer":
         """Its first tokens, as they stood while it was written; their text is not told apart."""
@@ -54,8 +56,8 @@ class Estimate(Struct, frozen=True):
 
     def strongest(self, count: int = 3) -> dict[str, float]:
         """The terms that moved it most."""
-        ranked = sorted(self.terms.items(), key=lambda term: -abs(term[1]))
-        return {name: round(value, 3) for name, value in ranked[:count]}
+        ranked = sorted([(-abs(value), name) for name, value in self.terms.items()])
+        return {name: round(self.terms[name], 3) for _, name in ranked[:count]}
 
     def __repr__(self) -> str:
         # Without the question: it is the person's own, and a repr may end in a log.
@@ -86,6 +88,10 @@ class Estimator(Protocol):
         """The score above which it hands over."""
         ...
 
+    def compares(self, answer: LocalAnswer) -> bool:
+        """Whether further answers could tell it more of a whole one."""
+        ...
+
     def can_change(self, before: Estimate, threshold: float, tokens: int) -> bool:
-        """Whether so many first tokens could carry the score across the threshold."""
+        """Whether so many first tokens may well carry the score across the threshold."""
         ...

@@ -1,5 +1,6 @@
 import random
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -47,6 +48,33 @@ def test_answers_are_read_where_rows_hold_them():
     unsure = profile.after(before, LocalAnswer("It is 7.", (-0.4,) * 30, True, "stop"))
     assert unsure.p_local_wrong > sure.p_local_wrong
     assert profile.data.watch is not None
+
+
+def test_agreement_is_learnt_and_an_answer_alone_is_judged_as_if_no_row_had_samples():
+    chooser = random.Random(1)
+    alone = some_rows(120, answers=True)
+    agreeing = tuple(
+        msgspec.structs.replace(
+            row,
+            answer=msgspec.structs.replace(
+                row.answer, samples=(row.answer.text,) * share + ("",) * (3 - share)
+            ),
+        )
+        for row in alone
+        for share in [chooser.choices(range(4), (1, 1, 3, 5) if row.weak_correct else (5, 3, 1, 1))[0]]
+    )
+    learnt, without = (Profile(learn(rows, "mine", buckets=256).data) for rows in (agreeing, alone))
+    before = learnt.before(alone[0].prompt)
+    answer = LocalAnswer("It is 7.", (-0.2,) * 30, True, "stop")
+    same, other = (msgspec.structs.replace(answer, samples=(text,) * 3) for text in ("It is 7.", "It is 8."))
+    scores = [learnt.after(before, each).p_local_wrong for each in (same, answer, other)]
+    assert scores == sorted(scores)
+    assert scores[0] + 0.2 < scores[2]
+    assert learnt.after(before, msgspec.structs.replace(answer, voted=1.0)) == learnt.after(before, same)
+    assert learnt.after(before, answer).score == pytest.approx(without.after(before, answer).score, abs=1e-4)
+    assert learnt.compares(answer)
+    assert not learnt.compares(LocalAnswer("It is so.", (), True))
+    assert not without.compares(answer)
 
 
 def test_words_are_weighed_as_they_will_be_at_run_time():

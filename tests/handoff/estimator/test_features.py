@@ -1,16 +1,23 @@
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.handoff.estimator.agreement import agreement_features
-from isthmus.handoff.estimator.answer import answer_features, check_features, loop_features, sum_features
-from isthmus.handoff.estimator.arithmetic import equations, evaluate
-from isthmus.handoff.estimator.question import question_features
+from isthmus.handoff.estimator.agreement import agreement
+from isthmus.handoff.estimator.answer import (
+    answer_features,
+    check_features,
+    form_features,
+    loop_features,
+    sum_features,
+)
+from isthmus.handoff.estimator.question import open_ended, question_features
 from isthmus.handoff.estimator.tokens import beginning_features, token_features
 from isthmus.handoff.estimator.words import EYE, bucket, hashed
 from isthmus.handoff.judging import LocalAnswer
+from isthmus.scoring.sums import equations, evaluate
 
 
 @pytest.mark.parametrize(
@@ -78,18 +85,44 @@ def test_code_and_json_are_checked():
     assert check_features("```python\nx = 1")["fence open"] == 1
 
 
+@pytest.mark.parametrize(
+    ("question", "open_"),
+    [
+        ("Write a haiku about rain.", True),
+        ("Could you suggest a good name for my boat?", True),
+        ("Brainstorming time: a weekend in Rome", True),
+        ("Who wrote the poem 'Ozymandias'?", False),
+        ("What is the name of this mountain?", False),
+        ("Write a story problem with two trains: how far apart are they?", False),
+        ("Write a poem generator:\n```python\n```", False),
+    ],
+)
+def test_what_has_many_good_answers_is_told_from_what_has_one(question, open_):
+    assert open_ended(question) is open_
+
+
+def test_an_answer_that_ended_by_itself_was_not_cut():
+    poem = "Snow on the hedges, snow on the hill,\nAnd all of the village is sleepy and perfectly still"
+    cut = [form_features("A poem?", poem, reason)["answer cut"] for reason in ("stop", "length", None)]
+    assert cut == [0, 1, 1]
+
+
 def test_samples_that_come_to_the_same_agree():
-    same = LocalAnswer("#### 72", (), True, samples=("so 72", r"\boxed{72.0}"))
-    other = LocalAnswer("#### 72", (), True, samples=("so 71", "#### 70"))
-    assert agreement_features(same)["samples agree"] == 1
-    assert agreement_features(other)["samples agree"] == 0
-    assert agreement_features(same)["samples divided"] < agreement_features(other)["samples divided"]
-    assert agreement_features(LocalAnswer("#### 72", (), True)) == {}
+    answer = LocalAnswer("#### 72", (), True)
+    for samples, share in (
+        (("so 72", r"\boxed{72.0}"), 1),
+        (("so 71", "#### 72"), 0.5),
+        (("no idea", "#### 70"), 0),
+        ((), None),
+    ):
+        assert agreement(msgspec.structs.replace(answer, samples=samples)) == share
+    assert agreement(LocalAnswer("The answer is Paris.", (), True, samples=("Answer: paris",))) == 1
+    assert agreement(msgspec.structs.replace(answer, voted=0.6)) == 0.6
 
 
-def test_prose_agrees_by_its_words():
-    prose = LocalAnswer("the sky scatters blue light", (), True, samples=("the sky scatters blue light",))
-    assert agreement_features(prose)["samples agree"] == 1
+def test_of_prose_samples_say_nothing():
+    prose = "It was 1845.\nThe lake lay still, and nobody came."
+    assert agreement(LocalAnswer(prose, (), True, samples=("It was 1846.\nSnow fell.",))) is None
 
 
 def test_a_surprised_answer_is_seen():
@@ -106,9 +139,9 @@ def test_any_question_and_answer_have_finite_features(question, text, logprobs):
         question_features(question),
         answer_features(question, answer),
         token_features(answer),
-        agreement_features(answer),
     ):
         assert all(abs(value) < 1e6 for value in found.values())
+    assert 0 <= (agreement(answer) or 0) <= 1
 
 
 def test_buckets_are_the_same_everywhere():

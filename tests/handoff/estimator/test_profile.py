@@ -49,6 +49,65 @@ def test_a_solution_that_holds_ranks_below_one_that_does_not():
     assert len(wrong.strongest()) == 3
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (
+            "Write a limerick about a tailor.",
+            "There once was a tailor named Finn,\nWhose trousers were patched tin by tin",
+        ),
+        (
+            "Can you give me a short poem about snow?",
+            "Snow on the hedges, snow on the hill,\nAnd all of the village is sleepy and still",
+        ),
+        (
+            "Tell me a story about a dragon who is afraid of fire.",
+            "Once there lived a dragon who kept a bucket by his bed. One night he sneezed.",
+        ),
+        ("Suggest three names for a band.", "1. The Quiet Lanterns\n2. Paper Tide\n3. Owls at Noon"),
+        ("hey, how are you", "Hey! I'm doing well, thanks for asking. What's on your mind today?"),
+    ],
+)
+def test_what_could_be_said_in_many_ways_stays_home_however_it_surprises(question, answer):
+    before = builtin().before(question)
+    surprise = (-0.3,) if "hey" in question else (-0.9, -0.1, -2.5)
+    told = LocalAnswer(answer, surprise * 20, True, "stop")
+    assert builtin().watch(before, told.beginning(16)).score < builtin().threshold("watch")
+    assert builtin().after(before, told).score < builtin().threshold("check")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (
+            "Prove that every group of order 15 is cyclic.",
+            "Let G have 15 elements. Some element has order 15. QED.",
+        ),
+        (
+            "Implement a lock-free queue in C++, with tests.",
+            "```cpp\nstd::queue<int> items;\n```\nIt has no locks.",
+        ),
+        (
+            "Write a story problem about two trains at 60 and 75 mph, 500 miles apart, and solve it.",
+            "500 / 60 = 8.5",
+        ),
+    ],
+)
+def test_hard_work_is_doubtful_however_it_is_dressed(question, answer):
+    told = LocalAnswer(answer, (-0.9, -0.1, -0.5) * 20, True, "stop")
+    assert builtin().after(builtin().before(question), told).score > builtin().threshold("check")
+
+
+def test_agreement_moves_the_built_in_profile():
+    before = builtin().before(SUM)
+    answer = LocalAnswer(RIGHT, (-0.1,) * 60, True, "stop")
+    torn, alone, agreed = (
+        builtin().after(before, msgspec.structs.replace(answer, samples=samples)).p_local_wrong
+        for samples in (("#### 1", "#### 2", "#### 3"), (), ("#### 64", "so 64", "\\boxed{64}"))
+    )
+    assert agreed < min(alone, torn) - 0.1
+
+
 def test_an_unsure_beginning_counts_and_a_sure_one_does():
     before = builtin().before(SUM)
     sure = builtin().watch(before, LocalAnswer("", (-0.01,) * 50, False))
@@ -84,23 +143,16 @@ def test_any_text_and_any_tokens_give_probabilities(text, logprobs, whole):
         assert estimate.score == pytest.approx((estimate.p_local_wrong + estimate.p_hosted_right) / 2)
 
 
-@given(
-    st.sampled_from(EASY + HARD + [SUM]),
-    st.floats(0.4, 0.95),
-    st.lists(st.floats(-20, 0), min_size=1, max_size=16),
-    st.lists(st.floats(0, 5), min_size=16, max_size=16),
-)
-def test_where_waiting_is_said_not_to_pay_no_tokens_change_the_side(text, threshold, logprobs, entropies):
-    profile = builtin()
-    before = profile.before(text)
-    if not profile.can_change(before, threshold, 16):
-        answers = (
-            LocalAnswer("", tuple(logprobs), False, None, tuple(entropies[: len(logprobs)])),
-            LocalAnswer("", (-20.0,) * len(logprobs), False),
-            LocalAnswer("", (0.0,) * len(logprobs), False),
-        )
-        sides = {profile.watch(before, answer).score > threshold for answer in answers}
-        assert len(sides) == 1
+def test_it_waits_for_first_tokens_only_where_they_may_well_decide():
+    before = builtin().before(SUM)
+    surprise = [(-0.02,) * 16, (-0.4,) * 16]
+    low, high = (builtin().watch(before, LocalAnswer("", each, False)).score for each in surprise)
+    assert builtin().can_change(before, (low + high) / 2, 16)
+    assert not builtin().can_change(before, low - 0.05, 16)
+    assert not builtin().can_change(before, high + 0.05, 16)
+    assert not builtin().can_change(before, (low + high) / 2, 0)
+    waits = [tokens for tokens in range(1, 129) if builtin().can_change(before, high + 0.05, tokens)]
+    assert waits == list(range(waits[0], 129))  # what the more tokens can do, the fewer couldn't
 
 
 def test_a_decision_takes_well_under_a_millisecond():

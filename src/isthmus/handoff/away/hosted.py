@@ -79,7 +79,7 @@ class HostedModel:
         self.now = now
         self.sleep = sleep
         self.chance = chance
-        self._redactor = redactor
+        self.redactor = redactor
 
     @classmethod
     def of(
@@ -117,7 +117,7 @@ class HostedModel:
         bounded = msgspec.structs.replace(
             for_hosted(request), max_tokens=min(request.max_tokens or limit, limit)
         )
-        redaction = self._redactor.redact(bounded) if self._redactor else None
+        redaction = self.redactor.redact(bounded) if self.redactor else None
         prepared: list[Outgoing] = []
         refusals: list[HandoffRefused] = []
         for side in sorted(self.sides.values(), key=lambda side: not side.breaker.admits):

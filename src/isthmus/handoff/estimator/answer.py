@@ -11,27 +11,29 @@ import re
 import warnings
 from collections import Counter
 from fractions import Fraction
+from functools import lru_cache
 
-from isthmus.handoff.estimator.arithmetic import Equation, equations
+from msgspec import Struct
+
 from isthmus.handoff.estimator.words import seen
 from isthmus.handoff.judging import LocalAnswer
 from isthmus.messages import FinishReason
-from isthmus.scoring import final_answer, quantities, quantity
+from isthmus.scoring import FinalAnswer, final_answer, quantities, quantity
+from isthmus.scoring.sums import Equation, equations
 
 _COUNTED = re.compile(r"\bhow many\b", re.IGNORECASE)
 _ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|long|far|old|fast|tall|big)\b|\b(?:calculate|compute|total|average|percentage)\b",
     re.IGNORECASE,
 )
+# Of a text in lower case: told to pass over case, an expression takes three times as long.
 _HEDGE = re.compile(
     r"\b(?:however|approximately|about|roughly|assum\w+|maybe|perhaps|not sure|unclear|round(?:ed|ing)?"
-    r"|but since|wait|actually|correct(?:ion|ed)|mistake|apologi\w+|we don't know|not (?:given|stated))\b",
-    re.IGNORECASE,
+    r"|but since|wait|actually|correct(?:ion|ed)|mistake|apologi\w+|we don't know|not (?:given|stated))\b"
 )
 _REFUSAL = re.compile(
-    r"\b(?:I(?:'m| am) (?:sorry|unable|not able)|I can(?:'t|not)|as an AI|I don't (?:know|have)"
-    r"|cannot (?:be )?(?:determined?|answer)|not enough information|impossible to)\b",
-    re.IGNORECASE,
+    r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|i can(?:'t|not)|as an ai|i don't (?:know|have)"
+    r"|cannot (?:be )?(?:determined?|answer)|not enough information|impossible to)\b"
 )
 _CONVERSIONS = frozenset(map(Fraction, (1, 2, 3, 4, 7, 10, 12, 24, 30, 52, 60, 100, 365, 1000)))
 """Numbers that a solution may bring in by itself: days of a week, minutes of an hour, percents."""
@@ -62,15 +64,14 @@ _SNIPPET = 80
 def form_features(question: str, answer: str, finish_reason: FinishReason | None) -> dict[str, float]:
     """How the answer ends, on what, and how long it is."""
     text = answer.strip()
-    final = final_answer(text)
-    value = quantity(final.text) if final else None
-    asks = bool(_ASKS_NUMBER.search(seen(question)))
-    counted = bool(_COUNTED.search(seen(question)))
+    final, value = _ending(text)
+    asked = _asked(question)
+    asks, counted = asked.number, asked.count
     length = math.log1p(min(len(text), 8000))
     return {
         "answer length": length,
         "answer empty": float(not text),
-        "answer cut": float(len(text) >= _SNIPPET and (finish_reason == "length" or not _ENDED.search(text))),
+        "answer cut": float(len(text) >= _SNIPPET and _cut(text, finish_reason)),
         "answer unmarked": float(asks and (final is None or not final.marked)),
         "answer without number": float(asks and value is None),
         "answer not whole": float(asks and value is not None and value.denominator != 1),
@@ -80,12 +81,16 @@ def form_features(question: str, answer: str, finish_reason: FinishReason | None
     }
 
 
+def _cut(text: str, finish_reason: FinishReason | None) -> bool:
+    """Whether it broke off; where nobody says why it ended, by its last character."""
+    return not _ENDED.search(text) if finish_reason is None else finish_reason == "length"
+
+
 def sum_features(question: str, answer: str) -> dict[str, float]:
     """Its sums done again, and whether it uses what the question gives and nothing else."""
     found = equations(answer)
-    given = quantities(seen(question))
-    final = final_answer(answer)
-    value = quantity(final.text) if final else None
+    given = _asked(question).given
+    _, value = _ending(answer.strip())
     return {
         "sums": math.log1p(len(found)),
         "sums wrong": float(min(sum(not each.holds for each in found), 3)),
@@ -104,18 +109,39 @@ def sum_features(question: str, answer: str) -> dict[str, float]:
 
 def doubt_features(answer: str) -> dict[str, float]:
     """Hedges and refusals."""
-    text = seen(answer)
+    text = seen(answer).lower()
     return {
         "hedges": float(min(len(_HEDGE.findall(text)), 4)),
         "refuses": float(bool(_REFUSAL.search(text))),
     }
 
 
+class _Asked(Struct, frozen=True):
+    """What a question wants and gives: a number, one that counts something; the numbers that are in it."""
+
+    number: bool
+    count: bool
+    given: list[Fraction]
+
+
+@lru_cache(64)  # an agent's stays the same for as long as its loop goes on
+def _asked(question: str) -> _Asked:
+    text = seen(question)
+    return _Asked(bool(_ASKS_NUMBER.search(text)), bool(_COUNTED.search(text)), quantities(text))
+
+
+@lru_cache(4)  # the form and the sums of an answer ask alike
+def _ending(answer: str) -> tuple[FinalAnswer | None, Fraction | None]:
+    """What an answer comes to, as text and as a number."""
+    final = final_answer(answer)
+    return final, quantity(final.text) if final else None
+
+
 def loop_features(answer: str) -> dict[str, float]:
     """How much of it says again what it said: the share of its runs of four words that are no news."""
     spoken = answer.split()[-600:]
     runs = list(zip(spoken, spoken[1:], spoken[2:], spoken[3:], strict=False))
-    if not runs:
+    if len(set(runs)) == len(runs):
         return {"repetition": 0.0, "loops": 0.0}
     counts = Counter(runs)
     return {

@@ -91,9 +91,9 @@ class Pair:
         return (wrong, right), terms
 
     def reach(self, without: Collection[str]) -> tuple[float, float]:
-        """The most that the features can move either logit, but for some."""
+        """How far the features move either logit, but for some: each a spread from its mean, all one way."""
         rows = [row for name, row in self._rows.items() if name not in without]
-        return CLIP * math.fsum(abs(row[2]) for row in rows), CLIP * math.fsum(abs(row[3]) for row in rows)
+        return math.fsum(abs(row[2]) for row in rows), math.fsum(abs(row[3]) for row in rows)
 
 
 def unpacked(packed: bytes) -> "array[float]":

@@ -32,6 +32,7 @@ SENSE: dict[str, Sense] = {
     "engineering": Sense(0.80, -0.10, 0.7),
     "analysis": Sense(0.70, 0.0, 0.5),
     "rework": Sense(-1.80, 0.20, 0.34),
+    "open-ended": Sense(-1.2, 0.1, 0.34),
     "very long": Sense(-0.30, 0.0, 0.34),
     "formulas": Sense(0.25, -0.05, 0.7),
     "code": Sense(0.40, 0.0, 0.34),
@@ -64,7 +65,6 @@ SENSE: dict[str, Sense] = {
     "tokens": Sense(0.5, -0.3, 0.3),
     "first surprise": Sense(1.5, 0.0, 0.1),
     "samples agree": Sense(-2.0, 0.2, 0.35),
-    "samples divided": Sense(1.5, -0.2, 0.25),
     # What the question said goes on counting.
     "question": Sense(0.8, 0.0, 0.5),
     "question for the hosted model": Sense(0.0, 0.8, 0.5),

@@ -16,14 +16,15 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from isthmus.handoff.estimator.agreement import agreement_features
+from isthmus.handoff.estimator.agreement import AGREEMENT, agreement
 from isthmus.handoff.estimator.answer import answer_features
 from isthmus.handoff.estimator.head import WORDS, Heads, Pair, sigmoid, unpacked
-from isthmus.handoff.estimator.question import question_features
+from isthmus.handoff.estimator.question import open_ended, question_features
 from isthmus.handoff.estimator.tokens import beginning_features, beginning_weight, token_features
 from isthmus.handoff.estimator.words import hashed
 from isthmus.handoff.judging import Estimate, LocalAnswer
 from isthmus.messages import Stage
+from isthmus.scoring import comes_to
 
 Judging: TypeAlias = Literal["estimate", "watch", "check"]
 """The stages at which a profile judges: `Profile.before`, `Profile.watch` and `Profile.after`."""
@@ -66,6 +67,8 @@ class ProfileData(Struct, frozen=True):
     idf: bytes = b""
     watch: Heads | None = None
     after: Heads | None = None
+    voted: Heads | None = None
+    """Of stage 3, too, where further answers are known: what they come to is one more feature there."""
     thresholds: dict[Judging, float] = field(default_factory=dict[Judging, float])
     top_logprobs: int = 0
     ranks_by: Ranking = "gain"
@@ -95,6 +98,7 @@ class Profile:
         self._before = Pair(data.before)
         self._watch = None if data.watch is None else Pair(data.watch)
         self._after = None if data.after is None else Pair(data.after)
+        self._voted = None if data.voted is None else Pair(data.voted)
         self._reach = (0.0, 0.0) if self._watch is None else self._watch.reach(_OF_QUESTION)
         self._words = unpacked(data.before.wrong.words), unpacked(data.before.right.words)
 
@@ -123,7 +127,7 @@ class Profile:
         A beginning says less than the whole, so its tokens count in proportion to how many there are.
         """
         values = beginning_features(answer)
-        if self._watch is None or not values:
+        if self._watch is None or not values or open_ended(before.question):
             return before
         logits, terms = self._watch.weigh(of_question(before))
         more, told = self._watch.weigh(values, beginning_weight(len(answer.logprobs)), bias=False)
@@ -137,9 +141,11 @@ class Profile:
         """
         if self._after is None or not (answer.text or answer.logprobs):
             return before
-        tokens = token_features(answer)
-        logits, terms = self._after.weigh(_said(before, answer))
-        more, told = self._after.weigh(tokens, min(1.0, len(answer.logprobs) / _ENOUGH), bias=False)
+        values, tokens = _said(before, answer), _sureness(before, answer)
+        # Heads of their own: what else an answer shows counts for less once others are known to agree.
+        heads = self._voted if self._voted is not None and AGREEMENT in values else self._after
+        logits, terms = heads.weigh(values)
+        more, told = heads.weigh(tokens, min(1.0, len(answer.logprobs) / _ENOUGH), bias=False)
         logits, terms = (logits[0] + more[0], logits[1] + more[1]), {**terms, **told}
         return self._estimate(logits, terms, before.logits, before.question)
 
@@ -148,9 +154,16 @@ class Profile:
         own = {str(name): value for name, value in self.thresholds.items()}
         return own.get(stage, own.get("estimate", _UNDECIDED))
 
+    def compares(self, answer: LocalAnswer) -> bool:
+        """Whether further answers to the same question could tell it more of a whole one."""
+        return self._voted is not None and answer.voted is None and comes_to(answer.text) is not None
+
     def can_change(self, before: Estimate, threshold: float, tokens: int) -> bool:
-        """Whether so many first tokens leave it open on which side of the threshold the score will lie."""
-        if self._watch is None or tokens <= 0:
+        """Whether so many first tokens may well decide on which side of the threshold the score will lie.
+
+        May well: by what is usual of them, not by the utmost, for which nearly every question would wait.
+        """
+        if self._watch is None or tokens <= 0 or open_ended(before.question):
             return False
         weight = beginning_weight(tokens)
         (wrong, right), _ = self._watch.weigh(of_question(before))
@@ -188,16 +201,19 @@ def _dot(weights: Mapping[int, float], of_words: Sequence[float]) -> float:
 
 def after_features(before: Estimate, answer: LocalAnswer) -> dict[str, float]:
     """All that stage 3 looks at."""
-    return {**_said(before, answer), **token_features(answer)}
+    return {**_said(before, answer), **_sureness(before, answer)}
 
 
 def _said(before: Estimate, answer: LocalAnswer) -> dict[str, float]:
     """What the question and the texts of its answers say."""
-    return {
-        **of_question(before),
-        **answer_features(before.question, answer),
-        **agreement_features(answer),
-    }
+    said = {**of_question(before), **answer_features(before.question, answer)}
+    agreed = agreement(answer)
+    return said if agreed is None else {**said, AGREEMENT: agreed}
+
+
+def _sureness(before: Estimate, answer: LocalAnswer) -> dict[str, float]:
+    """How sure the model was of its tokens, where that tells anything."""
+    return {} if open_ended(before.question) else token_features(answer)
 
 
 def of_question(before: Estimate) -> dict[str, float]:

@@ -45,6 +45,12 @@ _REWORK = re.compile(
     r"\b(?:summari[sz]e|summary|translate|rewrite|rephrase|paraphrase|extract|proofread|shorten|tl;?dr"
     r"|correct the|fix the (?:grammar|spelling|typos)|reformat|bullet points|classify|make it shorter)\b"
 )
+_OPEN = re.compile(
+    r"\b(?:write|compose|tell|give|make|create|invent|draft|suggest|come up with|imagine|describe)\b"
+    r"[^.?!]{0,40}\b(?:poems?|haikus?|limericks?|sonnets?|rhymes?|lyrics|songs?|stor(?:y|ies)|tales?|fables?|jokes?|puns?"
+    r"|riddles?|slogans?|taglines?|mottos?|names?|titles?|ideas?|messages?|letters?|e-?mails?|toasts?|speech(?:es)?"
+    r"|greetings?|invitations?|dialogues?|conversations?|scenes?)\b|\bbrainstorm\w*"
+)
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT|LEAST|not true|false|incorrect)\b")
 _OPTION = re.compile(r"^\(?[A-J][.):]\s", re.MULTILINE)
 _CODE = re.compile(
@@ -52,6 +58,19 @@ _CODE = re.compile(
 )
 _FORMULA = re.compile(r"[=+*^<>]|\b[a-z]\^?\d|\b[xyz]\b|\\\w+|[√∫∑π°]")
 _SYSTEM = re.compile(r"\bStatement (?:\d|I+)\b|\bI+ (?:and|or) I+\b|\bstatements?\b")
+
+
+def open_ended(text: str) -> bool:
+    """Whether answers that share no word may be equally good: poems, jokes, names; not sums, proofs or code.
+
+    How sure a model was of each of its words then says nothing of what it wrote.
+    """
+    text = seen(text)
+    lower = text.lower()
+    closed = (_WORK, _ABSTRACT, _ENGINEERING)
+    return bool(_OPEN.search(lower)) and not (
+        _CODE.search(text) or any(each.search(lower) for each in closed)
+    )
 
 
 def question_features(text: str) -> dict[str, float]:
@@ -77,6 +96,7 @@ def question_features(text: str) -> dict[str, float]:
         "engineering": float(min(len(_ENGINEERING.findall(lower)), 3)),
         "analysis": float(min(len(_ANALYSIS.findall(lower)), 2)),
         "rework": float(bool(_REWORK.search(lower))),
+        "open-ended": float(open_ended(text)),
         "negation": float(bool(_NEGATED.search(text))),
         "options": float(options >= 2),
         "numeric options": float(options >= 2 and _numeric_options(text)),

@@ -85,7 +85,7 @@ def _problem(data: ProfileData) -> str | None:
     """What is wrong with a profile's data, if something is."""
     if data.format != FORMAT:
         return f"it is of the format {data.format!r}, and this isthmus reads {FORMAT!r}"
-    stages = [stage for stage in (data.before, data.watch, data.after) if stage is not None]
+    stages = [stage for stage in (data.before, data.watch, data.after, data.voted) if stage is not None]
     heads: list[Head] = [head for stage in stages for head in (stage.wrong, stage.right)]
     if any(feature.spread <= 0 for head in heads for feature in head.features.values()):
         return "a feature has no spread"

@@ -2,7 +2,8 @@
 
 1. the question's heads, on shape and words; their logits for rows that they never saw go on to
 2. the watch's heads, on the first tokens of the local answers, and
-3. the check's heads, on the whole local answers, each where rows hold what they read;
+3. the check's heads, on the whole local answers, each where rows hold what they read; and once more with
+   the agreement of further answers, where rows hold these;
 4. the scores that rows get from models that never saw them, from which thresholds are drawn.
 """
 
@@ -14,6 +15,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from isthmus.errors import UsageError
+from isthmus.handoff.estimator.agreement import AGREEMENT
 from isthmus.handoff.estimator.fitting import (
     Chosen,
     Design,
@@ -105,7 +107,7 @@ def learn(
     idf, words = word_matrix([row.prompt for row in rows], buckets)
     before, chosen = stage_heads(values, truths, seed, held, words)
     scores: dict[Judging, Scores] = {"estimate": _scores(range(len(rows)), chosen)}
-    watch, after, shown = None, None, list[dict[str, float]]()
+    watch, after, voted, shown = None, None, None, list[dict[str, float]]()
     scored = [place for place, row in enumerate(rows) if row.answer and row.answer.logprobs]
     read = [place for place, row in enumerate(rows) if row.answer and row.answer.text]
     logits = np.stack([each.logits for each in chosen], axis=1)
@@ -114,11 +116,18 @@ def learn(
     told = read if len(read) >= len(scored) else scored
     if len(told) >= _LEAST_ANSWERS:
         shown = [after_features(_estimate(rows[at], logits[at]), _answer(rows[at])) for at in told]
-        after, chosen = stage_heads(shown, _take(truths, told), seed, held)
+        after, voted, chosen = _check(shown, _take(truths, told), seed, held)
         scores["check"] = _scores(told, chosen)
     rivals = 5 if any(row.answer and row.answer.entropies for row in rows) else 0
     data = ProfileData(
-        name=name, calibrated=True, before=before, idf=idf, watch=watch, after=after, top_logprobs=rivals
+        name=name,
+        calibrated=True,
+        before=before,
+        idf=idf,
+        watch=watch,
+        after=after,
+        voted=voted,
+        top_logprobs=rivals,
     )
     return Learnt(data, scores, shown)
 
@@ -190,6 +199,19 @@ def _watch(rows: Sequence[Row], logits: Floats, truths: Sequence[Truths]) -> Hea
         fitted = fit(Design(features), np.tile(truth, len(_PREFIXES)), Penalties(_WATCH_PENALTY), prior)
         heads.append(_head(fitted, columns))
     return Heads(heads[0], heads[1])
+
+
+def _check(
+    shown: Sequence[dict[str, float]], truths: Sequence[Truths], seed: int, held: Penalties | None
+) -> tuple[Heads, Heads | None, tuple[Chosen, ...]]:
+    """The check's heads without agreement, with it where enough rows have it, and what the former say."""
+    alone = [{name: value for name, value in each.items() if name != AGREEMENT} for each in shown]
+    after, chosen = stage_heads(alone, truths, seed, held)
+    agreeing = [place for place, each in enumerate(shown) if AGREEMENT in each]
+    if len(agreeing) < _LEAST_ANSWERS:
+        return after, None, chosen
+    voted, _ = stage_heads([shown[place] for place in agreeing], _take(truths, agreeing), seed, held)
+    return after, voted, chosen
 
 
 def _columns(values: Sequence[dict[str, float]]) -> list[_Column]:
