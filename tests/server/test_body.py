@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -54,6 +54,7 @@ def depth_of(value):
 
 @unhurried
 @given(json_values, st.integers(60, 110))
+@example({"": []}, 99)
 def test_depth_is_counted_as_a_parser_would(value, levels):
     for _ in range(levels):
         value = [value]

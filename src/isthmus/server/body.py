@@ -17,6 +17,7 @@ _PATIENCE = 4
 """A body up to this many times the limit is read, and forgotten: few clients listen while they talk."""
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 
 async def read_body(request: Request) -> bytes:
@@ -68,9 +69,10 @@ def check_depth(body: bytes) -> None:
     """
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
-    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
+    # Of one kind, so that each round takes away one level: "{[]}" would lose two.
+    brackets = _STRING.sub(b"", body).translate(_ONE_KIND, _NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
-        inner = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        inner = brackets.replace(b"[]", b"")
         if len(inner) == len(brackets):
             return  # flat, or no JSON at all: whoever parses it says so
         brackets = inner
