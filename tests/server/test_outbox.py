@@ -38,42 +38,63 @@ def run(use):
     asyncio.run(main())
 
 
-def test_what_is_written_in_one_turn_leaves_together_at_its_end():
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+def test_a_head_leaves_with_what_follows_it_and_calls_grow_rarer_within_a_turn():
     async def use(box, done):
-        for piece in (b"head", b" ", b"body"):
-            box.write(piece)
+        box.write(HEAD)
         assert done == []
-        assert box.get_write_buffer_size() == len(b"head body") + 7
+        assert box.get_write_buffer_size() == len(HEAD) + 7
+        for piece in (b"1", b"2", b"3", b"4", b"5", b"6", b"7"):
+            box.write(piece)
+        assert done == [HEAD + b"1", b"2", b"34"]
         await asyncio.sleep(0)
-        assert done == [b"head body"]
-        box.write(b"more")
+        assert done == [HEAD + b"1", b"2", b"34", b"567"]
+
+    run(use)
+
+
+def test_a_head_alone_leaves_at_the_end_of_its_turn_and_each_turn_begins_anew():
+    async def use(box, done):
+        box.write(HEAD)
         await asyncio.sleep(0)
-        assert done == [b"head body", b"more"]
+        assert done == [HEAD]
+        for piece in (b"one", b"two", b"three"):
+            box.write(piece)
+        await asyncio.sleep(0)
+        box.write(b"four")
+        assert done == [HEAD, b"one", b"two", b"three", b"four"]
 
     run(use)
 
 
 def test_closing_sends_what_is_left_and_aborting_does_not():
-    async def use(box, done):
-        box.write(b"last")
+    async def close(box, done):
+        for piece in (b"1", b"2", b"last"):
+            box.write(piece)
         box.close()
-        box.write(b"lost")
+        await asyncio.sleep(0)
+        assert done == [b"1", b"2", b"last", "close"]
+
+    async def abort(box, done):
+        for piece in (b"1", b"2", b"lost"):
+            box.write(piece)
         box.abort()
         await asyncio.sleep(0)
-        assert done == [b"last", "close", "abort"]
+        assert done == [b"1", b"2", "abort"]
 
-    run(use)
+    run(close)
+    run(abort)
 
 
 def test_what_is_large_is_not_held(monkeypatch):
     monkeypatch.setattr(outbox, "_FULL", 8)
 
     async def use(box, done):
-        box.write(b"12345")
-        box.write(b"678")
-        assert done == [b"12345678"]
-        await asyncio.sleep(0)
-        assert done == [b"12345678"]
+        for piece in (b"1", b"2", b"34567890", b"more"):
+            box.write(piece)
+        assert done == [b"1", b"2", b"34567890", b"more"]
 
     run(use)
 

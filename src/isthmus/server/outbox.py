@@ -1,9 +1,11 @@
-"""A connection's transport by which all that is written in one turn of the event loop leaves together.
+"""A connection's transport that makes few calls of many writes, and keeps no client waiting for it.
 
 uvicorn writes a response's head by itself, and each piece of a stream; the loop hands every write to the
 kernel, which wakes the client for it. So a quick answer takes two calls, and fifty tokens that come at once
-take fifty, each dearer than the token. Here they wait for the end of the turn, which is where the server has
-nothing more to say for now: nothing is held back for later ones.
+take fifty, each dearer than the token. Here a head waits for what follows it, and of the pieces of one turn
+of the event loop the first, the second, the fourth, the eighth ... take with them what waits: the first
+tokens leave at once, and fifty take seven calls. At the end of a turn, where the server has nothing more to
+say for now, all that is left leaves.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ from typing import Any
 
 _FULL = 64 * 1024
 """Bytes that are not held any longer: from here on the transport's own limits see to slow readers."""
+_HEAD = b"HTTP/1."
 
 
 class Outbox(asyncio.Transport):
@@ -27,15 +30,26 @@ class Outbox(asyncio.Transport):
         self._loop = loop
         self._pieces: list[bytes] = []
         self._size = 0
+        self._in_turn = False
+        self._said = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send some bytes, at the end of this turn."""
-        if not self._pieces:
-            self._loop.call_soon(self.flush)
-        self._pieces.append(bytes(data))
-        self._size += len(data)
-        if self._size >= _FULL:
-            self.flush()
+        """Send some bytes, now or at the end of this turn."""
+        if not self._in_turn:
+            self._in_turn = True
+            self._loop.call_soon(self._end_turn)
+        piece = bytes(data)
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if not piece.startswith(_HEAD):
+            self._said += 1
+            if self._said & (self._said - 1) == 0 or self._size >= _FULL:
+                self.flush()
+
+    def _end_turn(self) -> None:
+        self._in_turn = False
+        self._said = 0
+        self.flush()
 
     def flush(self) -> None:
         """Send them now."""
