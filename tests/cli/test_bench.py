@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from isthmus.cli import bench_run
 from isthmus.evals.folders import Facts, RunFolder
 from isthmus.evals.report import as_markdown
 from isthmus.evals.summary import summarise
@@ -91,12 +90,6 @@ def test_what_is_wrong_is_said_before_anything_runs(isthmus, own, words, why):
     ended = isthmus("bench", *words)
     assert ended.code == 2
     assert why in ended.err
-
-
-def test_without_inspect_the_extra_is_named(isthmus, own, monkeypatch):
-    monkeypatch.setattr(bench_run, "find_spec", lambda name: None)
-    ended = isthmus("bench", "run", own)
-    assert "isthmus[evals]" in ended.err
 
 
 def test_ones_own_run_recommends(isthmus, finished):

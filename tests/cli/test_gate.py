@@ -145,8 +145,6 @@ def test_what_is_missing_is_said(bench, gate, isthmus, monkeypatch):
     )
     odd = ("record", "r", "--area", "codeword", "--subject", "somebody")
     assert "that is no run's" in gate(*odd, who="ada", code=2).err
-    monkeypatch.setattr("isthmus.cli.gate_options.find_spec", lambda name: None)
-    assert "pip install 'isthmus[gate]'" in gate("status", code=2).err
 
 
 # ---------------------------------------------------------------- verify

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import pytest
 
-from isthmus.cli import handoff_page
 from tests.ledger.samples import NOON
 
 SETTINGS = """
@@ -77,6 +76,21 @@ def test_the_chart_has_the_latest_days(isthmus, record):
     assert lines[-31].startswith("2026-03-16")
 
 
+def test_what_benchmarks_asked_is_told_apart(isthmus, record, asked, priced):
+    record(source="bench", target="hosted", provider="far", model="large", cost_usd=Decimal("0.5"))
+    plain = isthmus("handoff", "report")
+    assert plain.out.startswith("4 questions: 1 sent (25%), 3 kept at home. Spent $0.01;")
+    assert "Not counted: 1 question of isthmus bench, for $0.50" in plain.err
+    assert isthmus("handoff", "report", "--last", "2").out.startswith("2 questions: 1 sent (50%)")
+    benched = isthmus("handoff", "report", "--bench")
+    assert benched.out.startswith("1 question: 1 sent (100%), 0 kept at home. Spent $0.50")
+    assert "Not counted" not in benched.err
+    said = json.loads(isthmus("handoff", "report", "--json").out)
+    assert said["all"]["questions"] == 4
+    assert said["not_counted"]["bench"]["questions"] == 1
+    assert Decimal(said["not_counted"]["bench"]["spent_usd"]) == Decimal("0.5")
+
+
 def test_nothing_asked_is_told(isthmus):
     assert isthmus("handoff", "report").out == "Nothing was asked in that time.\n"
 
@@ -97,13 +111,6 @@ def test_a_page_needs_no_network(isthmus, asked, priced, tmp_path):
     assert "looks hard" in page
     assert "<script src=" not in page.replace("'", '"')
     assert 'src="http' not in page
-
-
-def test_without_altair_the_extra_is_named(isthmus, asked, tmp_path, monkeypatch):
-    monkeypatch.setattr(handoff_page, "find_spec", lambda _name: None)
-    shown = isthmus("handoff", "report", "--html", str(tmp_path / "report.html"))
-    assert shown.code == 2
-    assert "isthmus[evals]" in shown.err
 
 
 def test_a_page_that_cannot_be_written_is_told(isthmus, asked, tmp_path):

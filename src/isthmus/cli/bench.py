@@ -6,6 +6,7 @@ of them (a test holds the two together).
 
 from typing import ClassVar
 
+from isthmus.cli.extras import Extra
 from isthmus.cli.groups import Entry, LazyGroup, new_group
 
 COMMANDS = {
@@ -33,6 +34,7 @@ class Bench(LazyGroup):
     """The group of benchmarks."""
 
     entries: ClassVar = COMMANDS
+    needs: ClassVar = Extra.BENCHMARKS
 
 
 app = new_group(Bench)

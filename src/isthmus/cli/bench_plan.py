@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from isthmus.cli import console
-from isthmus.cli.bench_run import need_extra
 from isthmus.cli.options import Json
 from isthmus.errors import UsageError
 
@@ -33,7 +32,6 @@ def plan(
 
     For one model's accuracy: the exact 95% interval. For two on the same problems: McNemar's test at 5%.
     """
-    need_extra()  # which brings NumPy
     from isthmus.evals.statistics import problems_for_difference, problems_for_margin
 
     try:

@@ -8,7 +8,6 @@ import typer
 
 from isthmus import configuration
 from isthmus.cli import console
-from isthmus.cli.bench_run import need_extra
 from isthmus.cli.bench_show import compared, show
 from isthmus.cli.options import Json
 from isthmus.errors import UsageError
@@ -32,7 +31,6 @@ def report(
     A run that isn't whole is reported as far as it goes.
     """
     folder = _folder(run)
-    need_extra()
     from isthmus.evals.report import as_markdown, as_page
     from isthmus.evals.reporting import make_report
 
@@ -56,7 +54,6 @@ def compare(
     The difference comes with its 95% interval, and with McNemar's p where each was asked once.
     """
     first, second = _folder(run), _folder(other) if other is not None else None
-    need_extra()
     found = list(_within(first) if second is None else _between(first, second))
     if as_json:
         console.write_json(found)

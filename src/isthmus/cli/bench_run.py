@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -117,7 +116,6 @@ def frontier(
 
 
 def _carry_out(datasets: Mapping[Source, Dataset], plan: Plan, into: Path | None, *, as_json: bool) -> None:
-    need_extra()
     from isthmus.evals.provider import configured
     from isthmus.evals.reporting import make_report
     from isthmus.evals.running import run as carry_out
@@ -148,16 +146,6 @@ def _carry_out(datasets: Mapping[Source, Dataset], plan: Plan, into: Path | None
         console.note("stopped; what is answered is kept", "the same command goes on")
         raise
     show(make_report(folder, fresh=True), folder, as_json=as_json)
-
-
-def need_extra() -> None:
-    """Refuse where Inspect isn't installed.
-
-    Raises:
-        UsageError: It isn't.
-    """
-    if find_spec("inspect_ai") is None:
-        raise UsageError("benchmarks need Inspect", hint="pip install 'isthmus[evals]'")
 
 
 def check_sandbox(datasets: Mapping[Source, Dataset]) -> None:

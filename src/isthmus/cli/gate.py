@@ -6,6 +6,7 @@ them (a test holds the two together).
 
 from typing import ClassVar
 
+from isthmus.cli.extras import Extra
 from isthmus.cli.groups import Entry, LazyGroup, new_group
 
 COMMANDS = {
@@ -49,6 +50,7 @@ class Gate(LazyGroup):
     """The group of what publishers of weights do."""
 
     entries: ClassVar = COMMANDS
+    needs: ClassVar = Extra.GATE
 
 
 app = new_group(Gate)

@@ -1,8 +1,7 @@
-"""What the commands of ``isthmus gate`` share: the folder, the key, times, and the extra that they need."""
+"""What the commands of ``isthmus gate`` share: the folder, the key, times."""
 
 import os
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,13 +32,7 @@ Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, whi
 
 
 def open_project(folder: Path) -> "Project":
-    """The release in a folder.
-
-    Raises:
-        UsageError: The extra that gates need isn't installed.
-    """
-    if find_spec("scipy") is None or find_spec("numpy") is None:
-        raise UsageError("gating a release needs SciPy", hint="pip install 'isthmus[gate]'")
+    """The release in a folder."""
     from isthmus.gate.project import Project
 
     return Project(folder)

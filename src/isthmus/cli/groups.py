@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from isthmus.cli.extras import Extra
 from isthmus.errors import UsageError
 
 Command = TyperCommand | TyperGroup
@@ -59,17 +60,29 @@ class Group(TyperGroup):
 
 
 class LazyGroup(Group):
-    """A group whose commands are named by a table and imported one by one, when called for."""
+    """A group whose commands are named by a table and imported one by one, when called for.
+
+    ``needs`` is the extra without which none of them can be imported.
+    """
 
     entries: ClassVar[Mapping[str, Entry]] = {}
+    needs: ClassVar[Extra | None] = None
 
     def list_commands(self, ctx: object) -> list[str]:
         """The names, in the table's order."""
         return list(self.entries)
 
-    def get_command(self, ctx: object, cmd_name: str) -> Command | None:
-        """The command of that name, imported now."""
+    def get_command(self, ctx: Any, cmd_name: str) -> Command | None:
+        """The command of that name, imported now.
+
+        Raises:
+            UsageError: What it needs isn't installed; a shell that completes a line is told nothing.
+        """
         entry = self.entries.get(cmd_name)
+        if entry and self.needs and not self.needs.installed:
+            if ctx.resilient_parsing:
+                return None
+            self.needs.require()
         return load(cmd_name, entry) if entry else None
 
     def format_commands(self, ctx: object, formatter: Any) -> None:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import aclosing
 from decimal import Decimal, InvalidOperation
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 
 from isthmus import configuration
 from isthmus.cli import console
+from isthmus.cli.extras import Extra
 from isthmus.cli.options import Json, MaxTokensOption, ModelOption
 from isthmus.cli.running import run
 from isthmus.configuration import Configuration
@@ -77,7 +77,7 @@ def calibrate(
     A row has `prompt`, `weak_correct`, `strong_correct` and, where they are known, `weak_response`,
     `logprobs`, `entropy` and `samples`. Without a target, the hardest 30% of questions are handed over.
     """
-    _need_extra()
+    Extra.CALIBRATION.require()
     from isthmus.handoff.estimator.calibration import Models
     from isthmus.handoff.estimator.calibration import calibrate as learn
 
@@ -133,11 +133,6 @@ def _judged(judge: Profile, row: Row, *, question_only: bool) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- what is asked for
-
-
-def _need_extra() -> None:
-    if find_spec("scipy") is None:
-        raise UsageError("learning a profile needs SciPy", hint="pip install 'isthmus[calibrate]'")
 
 
 def _target(

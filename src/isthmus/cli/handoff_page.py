@@ -1,16 +1,15 @@
 """The page of `isthmus handoff report --html`: charts that need no network to be looked at."""
 
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from isthmus.cli.amounts import counted
-from isthmus.errors import StorageError, UsageError
+from isthmus.cli.extras import Extra
+from isthmus.errors import StorageError
 from isthmus.ledger import show_usd
 from isthmus.ledger.report import Group, Report
 
-_NEEDED = ("altair", "vl_convert")
 _COLOURS = ["#3987c9", "#d2762a", "#9a6dd0"]
 _WIDTH = 640
 
@@ -22,8 +21,7 @@ def write_page(made: Report, file: Path) -> None:
         UsageError: Altair isn't installed.
         StorageError: The file can't be written.
     """
-    if not all(map(find_spec, _NEEDED)):
-        raise UsageError("a page with charts needs Altair", hint="pip install 'isthmus[evals]'")
+    Extra.CHARTS.require()
     try:
         _charts(made).save(str(file), format="html", inline=True)
     except OSError as error:

@@ -6,6 +6,7 @@ import typer
 
 from isthmus import configuration
 from isthmus.cli import console
+from isthmus.cli.extras import Extra
 from isthmus.cli.options import Json
 from isthmus.cli.outlook import COLUMNS, Line, Outlook, as_object, columns, describe, look
 from isthmus.cli.running import run
@@ -59,9 +60,7 @@ def recommend(
 
 
 def _by_own_run(settings: Settings, suite: str, outlook: Outlook, *, as_json: bool) -> None:
-    from isthmus.cli.bench_run import need_extra
-
-    need_extra()
+    Extra.BENCHMARKS.require()
     from isthmus.cli.bench_advice import advice, tell  # whose figures need NumPy
 
     found = advice(settings.home_path, suite, outlook)
