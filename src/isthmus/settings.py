@@ -147,7 +147,7 @@ class ReasoningSettings(Struct, frozen=True, forbid_unknown_fields=True):
     samples: Annotated[int, Meta(ge=2, le=64)] = 8
     """How many answers may be drawn and voted on at effort high; at xhigh twice as many."""
     wave: Annotated[int, Meta(ge=1, le=16)] = 4
-    """How many of them are drawn at a time, as one batch; at most engine.parallel."""
+    """How many of them are drawn at a time at most, as one batch; no more than engine.parallel."""
     confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
     """How sure it must be that the leading answer stays ahead for no more to be drawn."""
     sample_tokens: Annotated[int, Meta(ge=16)] = 1024

@@ -214,15 +214,25 @@ async def test_who_watches_sees_every_sample_and_the_vote_as_it_forms():
 
 
 async def test_once_it_is_settled_the_rest_is_broken_off():
-    long = "and " * 40 + "\\boxed{1}"
-    engine = ScriptedEngine(batch(RIGHT, RIGHT, long, long))
-    events = await run(engine, request("high"), rules=varied(8, 4))
-    assert (text(events), len(engine.requests), engine.closed) == ("42", 1, 1)
+    engine = ScriptedEngine(batch("def good(): 2", "def long(): 2" + " + 1" * 40))
+    workshop = Bench(passing=["def good(): 2"])
+    events = await run(engine, request("high", CODE), rules=varied(8, 4), workshop=workshop)
+    assert (text(events), len(engine.requests), engine.closed) == ("def good(): 2", 1, 1)
     finish = events[-1]
-    assert (finish.reasoned.stopped, finish.reasoned.samples) == ("settled", 2)
-    assert finish.usage.completion_tokens < 30  # of the 92 that all four would have had
+    assert (finish.reasoned.stopped, finish.reasoned.samples) == ("settled", 1)
+    assert finish.usage.completion_tokens < 20  # of the 86 that both would have had
     ended = {each.sample: each.value for each in of(SampleDelta, events) if each.ended}
-    assert ended == {0: "42", 1: "42", 2: None, 3: None}
+    assert ended == {0: "passes the tests", 1: None}
+
+
+async def test_no_wave_is_larger_than_what_could_settle_it():
+    """Two that agree are enough; after two that don't it takes two more for either, and then one."""
+    engine = ScriptedEngine(
+        batch(RIGHT, WRONG), batch(RIGHT, WRONG), batch(WRONG), batch(RIGHT), batch(RIGHT)
+    )
+    events = await run(engine, request("high"), rules=varied(8, 8))
+    assert [each.n for each in engine.requests] == [2, 2, 2, 1, 1]
+    assert (text(events), events[-1].reasoned.stopped) == ("42", "settled")
 
 
 async def test_waves_go_on_until_it_is_settled_or_all_are_drawn():
@@ -234,7 +244,7 @@ async def test_waves_go_on_until_it_is_settled_or_all_are_drawn():
 
 async def test_the_scores_of_the_chosen_sample_come_with_it():
     engine = ScriptedEngine(batch(RIGHT, WRONG, RIGHT, logprobs=(-0.5, -0.1, -0.2)))
-    events = await run(engine, request("high", top_logprobs=3), rules=varied(3, 3))
+    events = await run(engine, request("high", top_logprobs=3), rules=varied(3, 3, stopping="never"))
     assert engine.requests[0].top_logprobs == 3
     scores = [each for event in of(TokenScores, events) for each in event.tokens]
     assert [each.logprob for each in scores] == [-0.2] * 5
@@ -257,11 +267,12 @@ async def test_a_runner_is_asked_for_one_at_a_time():
 
 
 async def test_the_likeliest_answer_is_the_first_to_vote():
-    engine = ScriptedEngine(batch(RIGHT), batch(WRONG, RIGHT, OTHER))
+    engine = ScriptedEngine(batch(RIGHT), batch(WRONG), batch(RIGHT, RIGHT))
     events = await run(engine, request("high", seed=3), ReasoningSettings(samples=8, wave=3))
-    assert [(each.n, each.temperature, each.seed) for each in engine.requests][:2] == [
+    assert [(each.n, each.temperature, each.seed) for each in engine.requests] == [
         (1, 0.0, 3),
-        (3, 0.7, 4),
+        (1, 0.7, 4),
+        (2, 0.7, 5),
     ]
     assert (text(events), events[-1].reasoned.stopped) == ("42", "settled")
 
@@ -291,7 +302,7 @@ async def test_a_form_is_given_to_what_won_the_vote():
 async def test_a_bound_on_all_tokens_is_kept():
     engine = ScriptedEngine(batch(RIGHT, WRONG), batch(OTHER))
     events = await run(engine, request("high", max_total=800, max_tokens=800), rules=varied(8))
-    assert [(each.n, each.max_tokens) for each in engine.requests] == [(3, 256)]
+    assert [(each.n, each.max_tokens) for each in engine.requests] == [(2, 256), (1, 256)]
     assert events[-1].reasoned.most == 3
 
 
@@ -345,7 +356,7 @@ async def test_programs_count_for_what_they_print():
 
 async def test_without_a_workshop_all_is_worked_out_in_words():
     engine = ScriptedEngine(batch(RIGHT, RIGHT))
-    events = await run(engine, request("xhigh"), rules=varied(4, 4, programs=2))
+    events = await run(engine, request("xhigh"), rules=varied(4, 4, programs=2, stopping="never"))
     assert (engine.requests[0].n, codes(events)) == (4, [])
 
 

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, betabinom
 
-from isthmus.reasoning.stopping import posterior, predictive, settled
+from isthmus.reasoning.stopping import missing, posterior, predictive, settled
 
 VOTES = st.integers(0, 40)
 
@@ -58,3 +58,15 @@ def test_a_surer_answer_takes_no_fewer_samples(rule, first, second, left, confid
 def test_who_can_not_be_caught_is_settled_by_the_prediction_too(first, second, left):
     if settled("certain", 0.95, first, second, left):
         assert settled("predictive", 0.95, first, second, left)
+
+
+@given(st.sampled_from(["posterior", "predictive", "certain", "never"]), VOTES, VOTES, VOTES)
+def test_as_many_as_are_missing_may_be_drawn_at_once_without_a_loss(rule, first, second, left):
+    """No way in which fewer of them come out settles the vote; if they all agree with the leader, it is."""
+    more = missing(rule, 0.95, first, second, left)
+    assert 0 <= more <= left
+    for fewer in range(more):
+        for agree in range(fewer + 1):
+            for rival in range(fewer - agree + 1):
+                assert not settled(rule, 0.95, first + agree, second + rival, left - fewer)
+    assert more == left or settled(rule, 0.95, first + more, second, left - more)

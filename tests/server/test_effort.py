@@ -22,7 +22,7 @@ def post(server, body):
 
 
 def engine():
-    return ScriptedEngine(batch(RIGHT), batch(WRONG, RIGHT, RIGHT), model=INFO)
+    return ScriptedEngine(batch(RIGHT), batch(WRONG), batch(RIGHT, RIGHT), model=INFO)
 
 
 def test_a_vote_comes_as_reasoning_and_one_answer(serving):
@@ -66,8 +66,8 @@ def test_what_bounds_a_sample_and_what_bounds_all_of_them(serving, limit):
     scripted = engine()
     with serving(scripted, reasoning__wave=3) as server:
         post(server, {"messages": ASKED, "reasoning_effort": "high", limit: 512})
-    first, second = scripted.requests[:2]
-    assert (first.max_tokens, second.n) == ((512, 3) if limit == "max_tokens" else (256, 1))
+    drawn = [(each.n, each.max_tokens) for each in scripted.requests]
+    assert drawn[:3] == ([(1, 512), (1, 512), (2, 512)] if limit == "max_tokens" else [(1, 256), (1, 256)])
 
 
 def test_no_effort_is_passed_through(serving):

@@ -111,7 +111,8 @@ class Drawing:
         left = budget.left(self._spending.written)
         # What is asked for differently is asked for in waves of its own.
         ends = (min(rules.likeliest, rules.worked), rules.worked, rules.samples)
-        wanted = min(rules.wave, next((end for end in ends if end > self._begun), self._begun) - self._begun)
+        alike = next((end for end in ends if end > self._begun), self._begun) - self._begun
+        wanted = min(rules.wave, alike, self.standing.missing)
         if self.stopped is not None:
             return 0
         if self.standing.settled:

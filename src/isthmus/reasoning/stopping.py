@@ -60,3 +60,13 @@ def settled(rule: Stopping, confidence: float, first: int, second: int, left: in
             return posterior(first, second) >= confidence
         case "predictive":
             return predictive(first, second, left) >= confidence
+
+
+def missing(rule: Stopping, confidence: float, first: int, second: int, left: int) -> int:
+    """How many further samples it takes at the least to settle a vote: they all agree with its leader.
+
+    As many may be drawn at once without a loss: no fewer would have been enough. Arguments as `settled`'s;
+    all that are left, where not even they would settle it.
+    """
+    enough = (more for more in range(left) if settled(rule, confidence, first + more, second, left - more))
+    return next(enough, left)

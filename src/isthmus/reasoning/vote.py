@@ -18,7 +18,7 @@ from msgspec import Struct
 from isthmus.reasoning.clustering import clusters
 from isthmus.reasoning.kinds import Kind
 from isthmus.reasoning.samples import Ballot, Sample, ballot_of, shares
-from isthmus.reasoning.stopping import Stopping, settled
+from isthmus.reasoning.stopping import Stopping, missing, settled
 
 Weighting: TypeAlias = Literal["logprob", "count"]
 """Whether the likelier of two samples counts for more."""
@@ -33,7 +33,8 @@ class VoteRules(Struct, frozen=True):
 
     Attributes:
         samples: The most that are drawn.
-        wave: How many are drawn at a time, in one batch.
+        wave: How many are drawn at a time, in one batch, at the most: never more than it takes to settle
+            the vote if they all agree.
         likeliest: How many of them, the first, are the model's likeliest answer and not a varied one: it is
             right more often than others are, and so worth a vote.
         programs: How many of them, the last, are asked for as programs that print the answer.
@@ -80,6 +81,7 @@ class Standing(Struct, frozen=True):
         most: How many there may be.
         candidates: What they agree on, the strongest first.
         settled: Whether further samples aren't worth their tokens.
+        missing: How many more it takes at the least until they aren't.
     """
 
     drawn: int = 0
@@ -87,6 +89,7 @@ class Standing(Struct, frozen=True):
     most: int = 0
     candidates: tuple[Candidate, ...] = ()
     settled: bool = False
+    missing: int = 0
 
     @property
     def agreement(self) -> float:
@@ -121,7 +124,7 @@ class Vote:
         self._samples: list[Sample] = []
         self._ballots: list[Ballot] = []
         self._tested = False  # programs that fail alike are no reason to draw no more
-        self.standing = Standing(most=rules.samples)
+        self.standing = self._count()
         """How it stands."""
 
     def add(self, sample: Sample, ballot: Ballot | None = None) -> Standing:
@@ -147,14 +150,15 @@ class Vote:
         second = max([second, *(each.votes for each in candidates[1:])])
         drawn, rules = len(self._samples), self._rules
         left = max(0, rules.samples - drawn)
-        proven = any(each.proof for each in self._ballots)
-        enough = settled(rules.stopping, rules.confidence, first, second, left)
+        asked = rules.stopping, rules.confidence, first, second, left
+        proven = any(each.proof for each in self._ballots) and rules.stopping != "never"
         return Standing(
             drawn=drawn,
             counted=sum(each.finish is not None for each in self._samples),
             most=rules.samples,
             candidates=tuple(candidates),
-            settled=(proven and rules.stopping != "never") if self._tested else enough,
+            settled=proven if self._tested else settled(*asked),
+            missing=left if self._tested else missing(*asked),
         )
 
     @property
