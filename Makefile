@@ -14,7 +14,7 @@ export QUESTION := $(value Q)
 unexport Q
 
 .DEFAULT_GOAL := help
-.PHONY: help ask test test-all check conformance bench bench-handoff bench-reasoning docs
+.PHONY: help ask test test-all check conformance bench bench-handoff bench-reasoning docs gate-example
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +34,7 @@ check: $(VENV)/installed-dev ## Lint, check formats, types and the floors of imp
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-conformance: $(CLIENTS)/installed ## Run other people's clients and tests against a server; FUZZ=N requests
+conformance: $(CLIENTS)/installed ## Run other people's clients and tests against a server; FUZZ=N requests, PATIENCE=N times as long
 	@$(CLIENTS)/bin/python -m pytest tests/conformance -o filterwarnings=default -o asyncio_mode=auto \
 	    -o asyncio_default_fixture_loop_scope=session -o asyncio_default_test_loop_scope=session \
 	    --fuzz $(FUZZ) --table docs/concepts/conformance.md $(ARGS)
@@ -48,6 +48,9 @@ bench-handoff: $(VENV)/installed-dev ## Measure whom the estimator would ask: ma
 bench-reasoning: $(VENV)/installed-dev ## Replay what effort buys: make bench-reasoning DATA=FOLDER
 	@$(BIN)/python -m benchmarks.reasoning --data "$(DATA)"
 
+gate-example: $(VENV)/installed-tamper ## Take releases of the tiny model through the gate, attacks on their weights included
+	@$(BIN)/python -m benchmarks.gate_example
+
 docs: $(VENV)/installed-dev ## Write docs/reference from the code
 	@$(BIN)/python docs/generate.py
 
@@ -60,6 +63,11 @@ $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 	@echo "Installing Isthmus and what its development needs into $(VENV), once" >&2
 	@$(INSTALL) '.[dev]'
 	@touch $(VENV)/installed $@
+
+$(VENV)/installed-tamper: $(VENV)/installed-dev
+	@echo "Installing PyTorch into $(VENV), once (minutes: with what its GPUs need, it is large)" >&2
+	@$(INSTALL) '.[tamper]'
+	@touch $@
 
 # Clients want versions of their own, so they live beside the development environment; these even from the others.
 $(CLIENTS)/installed: pyproject.toml tests/conformance/scripts/package.json | $(BIN)/python

@@ -6,5 +6,6 @@ python -m benchmarks startup                      `isthmus ask` and `isthmus --h
 python -m benchmarks handoff --data FILE.jsonl.gz easy facts stay home, hard sums are handed over
 python -m benchmarks agents                       an agent that crosses over and comes back
 python -m benchmarks speed [--quick] [--resume]   Isthmus against other servers of the same models
+python -m benchmarks lm-eval --data FILE --lm-eval PROGRAM   the same verdicts as lm-eval's
 python -m benchmarks several [--minutes N]        three models in turn under 1.4 GB, eight clients
 """

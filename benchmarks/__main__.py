@@ -14,8 +14,10 @@ from benchmarks import (
     gateway,
     handoff,
     live,
+    lm_eval,
     redaction,
     redaction_answers,
+    redaction_reading,
     report,
     several,
     speed,
@@ -109,6 +111,13 @@ def run_live(given):
         live.measure(given.data, homes, models, rows=rows, into=into, resume=given.resume, waits=given.waits)
 
 
+def run_lm_eval(given):
+    starter = have(STARTER)
+    with tempfile.TemporaryDirectory() as fresh:
+        home = home_with(given.home or fresh, starter)
+        lm_eval.measure(given.data, home, starter, given.lm_eval, given.into or RESULTS)
+
+
 def run_faults(given):
     tiny = have(TINY)
     with tempfile.TemporaryDirectory() as home:
@@ -123,6 +132,13 @@ def run_redaction(given):
 
 def run_redaction_answers(given):
     redaction_answers.ask(given.base_url, given.model, given.answers, given.count, given.seed, given.formats)
+
+
+def run_redaction_reading(given):
+    into = given.into or RESULTS
+    redaction_reading.measure(
+        given.base_url, given.model, given.seed, given.split, count=given.texts, into=into
+    )
 
 
 def run_speed(given):
@@ -206,6 +222,11 @@ def parsed(words):
     lived.add_argument("--resume", action="store_true", help="go on with the rows that are there")
     lived.add_argument("--report", action="store_true", help="ask nothing: report the rows that are there")
     lived.add_argument("--waits", action="store_true", help="only the waits for the first visible token")
+    judged = command("lm-eval", run_lm_eval, "the same verdicts as lm-eval's, row by row (12 minutes)")
+    judged.add_argument("--data", type=Path, required=True, help="GSM8K's train.jsonl")
+    judged.add_argument("--lm-eval", metavar="PROGRAM", required=True, help="from an environment of its own")
+    judged.add_argument("--home", type=Path, help="an Isthmus home with an engine; by default a fresh one")
+    judged.add_argument("--into", type=Path, help="where the result goes")
     broken = command("faults", run_faults, "injected faults of providers and workers, under load")
     broken.add_argument("--faults", type=int, default=1000)
     broken.add_argument("--seed", type=int, default=1)
@@ -226,6 +247,15 @@ def _redaction_options(command):
     hidden.add_argument("--answers", type=Path, help="rows that `redaction-answers` wrote")
     hidden.add_argument("--format-answers", type=Path, help="the same, of several formats")
     hidden.add_argument("--into", type=Path, help="where the result goes")
+    read = command("redaction-reading", run_redaction_reading, "names and addresses that the model finds")
+    read.add_argument(
+        "--base-url", help="of the model's API; without it, the rows that are there are reported"
+    )
+    read.add_argument("--model", default=STARTER)
+    read.add_argument("--texts", type=int, default=redaction_reading.TEXTS)
+    read.add_argument("--seed", type=int, default=1)
+    read.add_argument("--split", choices=("tune", "report"), default="report")
+    read.add_argument("--into", type=Path, help="where rows and the result go")
     asked = command("redaction-answers", run_redaction_answers, "ask a model three hundred redacted prompts")
     asked.add_argument("--base-url", required=True, help="of a hosted model's API")
     asked.add_argument("--model", default=LARGER)

@@ -19,14 +19,18 @@ import random
 import statistics
 import tempfile
 import time
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from benchmarks.handoff import FACTS
 from benchmarks.results import RESULTS, environment, save, verdict
 from benchmarks.served import isthmus_serve
+from isthmus.handoff.estimator import builtin
+from isthmus.handoff.estimator.storage import profile_path
 from isthmus.scoring import final_answer, quantity
 
 ROWS = range(200, 300)
@@ -76,6 +80,7 @@ def measure(data, homes, models, *, profile=None, rows=ROWS, into=RESULTS, resum
     if not resume:
         lines.write_text("")
     asked = {(each["row"], each["pass"]) for each in done}
+    judge = _digest(homes[0], profile)
     home, away = models
     with tempfile.TemporaryDirectory() as folder, isthmus_serve(homes[1], "-m", away.name) as there:
         line = f'profile = "{profile}"' if profile else ""
@@ -88,12 +93,12 @@ def measure(data, homes, models, *, profile=None, rows=ROWS, into=RESULTS, resum
                 for way in (each for each in passes if (number, each) not in asked):
                     server = there if way == "away" else here
                     answer = asyncio.run(_ask(server, way, number, question, tokens))
-                    row = {"row": number, "pass": way, **answer}
+                    row = {"row": number, "pass": way, "judge": judge, **answer}
                     row["right"] = _number_in(row.pop("text")) == gold
                     with lines.open("a") as file:
                         file.write(json.dumps(row) + "\n")
                     print(f"row {number}, {way}: {row['route']}, {row['total_s']:.1f} s", flush=True)
-    tell(data, models, profile=profile, into=into, waits=waits)
+    tell(data, models, profile=profile, rows=rows, into=into, waits=waits)
 
 
 async def _ask(server, way, number, question, tokens):
@@ -151,6 +156,12 @@ async def _streamed(response, began):
     return "".join(pieces), first_s, isthmus, usage
 
 
+def _digest(home, profile):
+    """Which profile judges: a run that goes on later may have another built-in one than it began with."""
+    data = profile_path(home, profile).read_bytes() if profile else builtin().data
+    return sha256(data if profile else msgspec.json.encode(data)).hexdigest()[:12]
+
+
 def _lines(into, *, waits):
     return into / ("handoff-waits.jsonl" if waits else "handoff-live.jsonl")
 
@@ -182,12 +193,14 @@ def _number_in(text):
 # ---------------------------------------------------------------- what came out
 
 
-def tell(data, models, *, profile=None, into=RESULTS, waits=False):
+def tell(data, models, *, profile=None, rows=ROWS, into=RESULTS, waits=False):
     """Write what the lines that are there come to, of the questions that were asked in every way."""
     done = _there(_lines(into, waits=waits))
     passes = WAITS if waits else PASSES
     ways = {way: {each["row"]: each for each in done if each["pass"] == way} for way in passes}
-    rows = sorted(set.intersection(*(set(each) for each in ways.values())), key=str)
+    asked = sorted(set.intersection(*(set(each) for each in ways.values())), key=str)
+    wanted = len(rows) + (len(FACTS) if waits else 0)
+    print(f"{len(asked)} of {wanted} questions were asked in every way; --resume goes on")
     found = {
         "benchmark": "handoff-waits" if waits else "handoff-live",
         "environment": environment(),
@@ -195,9 +208,11 @@ def tell(data, models, *, profile=None, into=RESULTS, waits=False):
         "home": models[0].name,
         "hosted": models[1].name,
         "profile": profile or "built in",
-        "rows": len(rows),
+        "rows": len(asked),
+        "rows_wanted": wanted,
+        "judged_by": dict(Counter(ways["quick"][row].get("judge", "an earlier profile") for row in asked)),
     }
-    found |= _waits(ways, rows) if waits else _quality(ways, rows)
+    found |= _waits(ways, asked) if waits else _quality(ways, asked)
     save(found["benchmark"], found, into)
 
 

@@ -8,6 +8,8 @@ import pytest
 from isthmus.gate import project as project_module
 from isthmus.signing.keys import write_private_key
 from tests.gate.releases import ABLE, PEOPLE, PROMPTS, Bench
+from tests.store.registry import GGUF, running_registry
+from tests.store.samples import gguf_bytes
 
 
 @pytest.fixture
@@ -85,6 +87,39 @@ def test_from_the_first_file_to_publication(bench, gate, tmp_path):
         "Issue 3 of the feed, good until 2026-04-"
         in gate("renew", "--feed", feed, "--days", "40", who="dee").err
     )
+
+
+def test_a_report_as_a_page_as_json_and_here(bench, gate, tmp_path):
+    assert "nothing is sealed" in gate("report", code=16).err
+    bench.reviewed()
+    bench.approve("bo")
+    page = tmp_path / "report.html"
+    shown = gate("report", "--html", str(page))
+    assert f"The page is in {page}" in shown.err
+    assert "Approved by: bo" in shown.out
+    assert "codeword  template" in shown.out
+    assert page.read_text().startswith("<!doctype html>")
+    report = json.loads(gate("report", "--json").out)
+    assert (report["verdict"]["outcome"], report["prompts"]) == ("pass", [])
+
+
+def test_a_registry_gets_the_release_and_users_pull_it(bench, gate, isthmus, tmp_path, monkeypatch):
+    bench.scheduled()
+    assert "doesn't say which tag" in gate("publish", "oci:ghcr.io/acme/reason", who="dee", code=2).err
+    assert "written to one folder" in gate("publish", "one", "two", who="dee", code=2).err
+    bench.clock.now += timedelta(days=2)
+    pinned(bench, tmp_path, models=["oci:*"])
+    with running_registry(tmp_path) as registry:
+        reference = f"oci:{registry.host}/acme/reason:1.0"
+        shown = gate("publish", str(tmp_path / "release"), reference, who="dee")
+        folder, place = shown.out.splitlines()
+        assert (folder, place.partition("@")[0]) == (str(tmp_path / "release"), reference)
+        assert isthmus("pull", place).code == 0
+        assert "Release:      acme/reason@1.0" in isthmus("verify", "reason:1.0").out
+        registry.push("acme/other:1.0", (gguf_bytes(), GGUF, {}))
+        refused = isthmus("pull", f"oci:{registry.host}/acme/other:1.0")
+    assert (refused.code, "nobody vouches for these files" in refused.err) == (4, True)
+    assert isthmus("verify", "other:1.0").code == 4
 
 
 def test_holding_back_and_going_on(bench, gate):

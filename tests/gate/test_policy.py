@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from isthmus.errors import PolicyInvalid
-from isthmus.gate.policy import loosened, parse_policy, read_policy
+from isthmus.gate.loosening import loosened
+from isthmus.gate.policy import parse_policy, read_policy
 from isthmus.gate.scaffold import scaffold
 from isthmus.gate.schemas import KINDS, schema
 

@@ -62,16 +62,32 @@ class Registry:
         self._send("PUT", f"/v2/{repository}/manifests/{name}", content, {"Content-Type": kind})
         return digest_of(content)
 
+    def get(self, path: str, headers: dict[str, str] | None = None) -> bytes:
+        """What lies at a path of the registry."""
+        response, answer = self._ask("GET", path, b"", headers or {})
+        assert response.status == 200, (response.status, answer)
+        return answer
+
+    def tags(self, repository: str) -> list[str]:
+        """The tags of a repository; none of one that isn't there."""
+        response, answer = self._ask("GET", f"/v2/{repository}/tags/list", b"", {})
+        return json.loads(answer)["tags"] if response.status == 200 else []
+
     def _send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+        response, answer = self._ask(method, path, body, headers)
+        assert response.status in (201, 202), (response.status, answer)
+        return response
+
+    def _ask(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[HTTPResponse, bytes]:
         connection = HTTPConnection(self.host, timeout=20)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            answer = response.read()
+            return response, response.read()
         finally:
             connection.close()
-        assert response.status in (201, 202), (response.status, answer)
-        return response
 
 
 def find_registry() -> str:
@@ -105,20 +121,24 @@ def running_registry(folder: Path) -> Iterator[Registry]:
         env={"OTEL_TRACES_EXPORTER": "none"},
         text=True,
     ) as process:
+        rest = threading.Thread(target=lambda: [None for _ in process.stderr or ()], daemon=True)
         try:
-            assert process.stderr is not None
-            yield Registry(_listening(process.stderr))
+            address = _listening(process.stderr)
+            rest.start()  # the rest of what it says is thrown away
+            yield Registry(address)
         finally:
             process.terminate()
+            process.wait()
+            if rest.is_alive():
+                rest.join()
 
 
 def _listening(log: Any) -> str:
-    """The address that the registry says it listens at; the rest of what it says is thrown away."""
+    """The address that the registry says it listens at."""
     said: list[str] = []
     for line in log:
         said.append(line)
         if "listening on" in line:
-            threading.Thread(target=lambda: [None for _ in log], daemon=True).start()
             return json.loads(line)["msg"].removeprefix("listening on ").strip()
     raise AssertionError("".join(said))
 
@@ -127,7 +147,7 @@ def _listening(log: Any) -> str:
 
 Answer = tuple[int, dict[str, str], bytes]
 Behaviour = Callable[[str, dict[str, str]], Answer]
-"""From a path and the request's headers to status, headers and body."""
+"""From a path and the request's headers, with its method among them, to status, headers and body."""
 
 
 @contextmanager
@@ -135,13 +155,19 @@ def played_registry(behave: Behaviour) -> Iterator[str]:
     """A registry that answers as ``behave`` says; gives its host and port."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
-            status, headers, body = behave(self.path, dict(self.headers))
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, headers, body = behave(self.path, {**self.headers, "Method": self.command})
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - the names that http.server calls
 
         def log_message(self, *_: object) -> None:
             pass

@@ -56,17 +56,16 @@ class Repository:
             "siblings": [
                 {"rfilename": "README.md", "size": 10, "blobId": "0"},
                 *(
-                    {
-                        "rfilename": path,
-                        "size": len(content),
-                        "blobId": "0",
-                        "lfs": {
-                            "sha256": hashlib.sha256(content).hexdigest(),
-                            "size": len(content),
-                            "pointerSize": 130,
-                        },
-                    }
+                    {"rfilename": path, "size": len(content), "blobId": "0"} | self._large(path, content)
                     for path, content in self.listed.items()
                 ),
             ],
         }
+
+    @staticmethod
+    def _large(path: str, content: bytes) -> dict[str, object]:
+        """What is said of large files alone: those that Git itself keeps have no SHA-256."""
+        if not path.endswith(".gguf"):
+            return {}
+        sha256 = hashlib.sha256(content).hexdigest()
+        return {"lfs": {"sha256": sha256, "size": len(content), "pointerSize": 130}}

@@ -85,7 +85,7 @@ def test_a_redirect_brings_no_password_along(hub: Hub):
         target = other.endpoint.replace("//", "//ann:secret@")
         hub.behave(lambda request: request.answer(302, Location=target))
         bearer = Bearer.of(hub.endpoint, Secret("abc"))
-        assert ask(hub.endpoint, bearer=bearer).body == b"here"
+        assert ask(hub.endpoint, credential=bearer).body == b"here"
         assert "Authorization" not in other.requests[0].headers
 
 
@@ -96,7 +96,7 @@ def test_a_netrc_file_is_not_read(hub: Hub, tmp_path, monkeypatch):
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     hub.behave(lambda request: request.answer(200))
     ask(hub.endpoint)
-    ask(hub.endpoint, bearer=Bearer.of(hub.endpoint, Secret("abc")))
+    ask(hub.endpoint, credential=Bearer.of(hub.endpoint, Secret("abc")))
     assert [request.headers.get("Authorization") for request in hub.requests] == [None, "Bearer abc"]
 
 

@@ -21,7 +21,17 @@ COMMANDS = {
     "seal": Entry(
         "isthmus.cli.gate_evidence:seal", "Seal the files, the policy and the suites, before any run."
     ),
+    "calibrate": Entry(
+        "isthmus.cli.gate_calibrate:calibrate", "Measure a judge on answers whose truth people have settled."
+    ),
+    "run": Entry(
+        "isthmus.cli.gate_run:run", "Run the sealed suites on the sealed weights, and record what is found."
+    ),
     "record": Entry("isthmus.cli.gate_evidence:record", "Record what a run found, prompt by prompt."),
+    "import": Entry(
+        "isthmus.cli.gate_import:import_",
+        "Record what another tool found: garak, promptfoo, lm-eval, Inspect.",
+    ),
     "verdict": Entry(
         "isthmus.cli.gate_evidence:verdict", "Decide by what was recorded: pass, fail, or inconclusive."
     ),
@@ -36,12 +46,17 @@ COMMANDS = {
     ),
     "resume": Entry("isthmus.cli.gate_people:resume", "Lift a hold; approvals are given anew."),
     "schedule": Entry("isthmus.cli.gate_out:schedule", "Say from when on an approved release may go out."),
-    "publish": Entry("isthmus.cli.gate_out:publish", "Publish: write the signed release to a new folder."),
+    "publish": Entry(
+        "isthmus.cli.gate_out:publish", "Publish: the signed release, to a new folder, a registry, or both."
+    ),
     "advise": Entry("isthmus.cli.gate_out:advise", "Tell users of a release that is out something about it."),
     "withdraw": Entry(
         "isthmus.cli.gate_out:withdraw", "Withdraw a release that is out, as far as that is possible."
     ),
     "renew": Entry("isthmus.cli.gate_out:renew", "Issue the publisher's feed anew, before it expires."),
+    "report": Entry(
+        "isthmus.cli.gate_report:report", "Report on a release: rates, intervals, thresholds, and who signed."
+    ),
     "status": Entry("isthmus.cli.gate_status:status", "Show where a release is, and what comes next."),
 }
 

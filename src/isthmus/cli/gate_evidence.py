@@ -4,17 +4,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from isthmus.cli import console
-from isthmus.cli.gate_options import HERE, Folder, Key, Locked, Why, open_key, open_project
+from isthmus.cli.gate_options import (
+    HERE,
+    Folder,
+    Key,
+    Locked,
+    Why,
+    header_for,
+    open_key,
+    open_project,
+)
 from isthmus.cli.options import Json
 from isthmus.cli.progress import ProgressDisplay
-from isthmus.errors import GateError, UsageError
 
 if TYPE_CHECKING:
     from isthmus.gate.decision import Verdict
-    from isthmus.gate.project import Project
-    from isthmus.gate.runs import RunHeader
+    from isthmus.trust.evidence import Record
 
 
 def seal(folder: Folder = HERE, key: Key = None, passphrase: Locked = False, why: Why = "") -> None:
@@ -57,37 +65,21 @@ def record(
     """
     project, signer = open_project(folder), open_key(key, locked=passphrase)
     from isthmus.gate import judging
+    from isthmus.gate.project import read_file
 
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise GateError(f"{file} can't be read: {(error.strerror or str(error)).lower()}") from error
-    header = None
+    content, header = read_file(file), None
     if area is not None:
-        header = _header(project, area, series, subject, run or file.stem, judge, tool)
-    entry = judging.record(project, signer, content, header)
+        header = replace(header_for(project, area, series, subject, run or file.stem, judge), tool=tool)
+    say_recorded(judging.record(project, signer, content, header))
+
+
+def say_recorded(entry: "Record") -> None:
+    """Tell what a record holds."""
     data = entry.data
     console.say(
         f"Recorded: {data['prompts']} prompts of {data['header']['area']}, {data['violated']} violated, "
         f"{data['error'] + data['unparsed']} without a usable answer."
     )
-
-
-def _header(
-    project: "Project", area: str, series: str, subject: str, run: str, judge: str | None, tool: str
-) -> "RunHeader":
-    import msgspec
-
-    from isthmus.gate.runs import RELEASE, RunHeader
-
-    sealed, policy = project.situation.sealed, project.situation.present.policy
-    named = policy.areas[area].judge.name if area in policy.areas else ""
-    weights = sealed.digests["weights"] if sealed and subject == RELEASE else None
-    fields = {"area": area, "series": series, "subject": subject, "run": run, "judge": judge or named}
-    try:
-        return msgspec.convert({**fields, "weights": weights, "tool": tool}, RunHeader)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"that is no run's: {error}", hint="isthmus gate schema run") from error
 
 
 def verdict(

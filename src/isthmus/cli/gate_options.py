@@ -13,6 +13,7 @@ from isthmus.settings import Secret
 
 if TYPE_CHECKING:
     from isthmus.gate.project import Project
+    from isthmus.gate.runs import RunHeader
     from isthmus.signing import SigningKey
 
 Folder = Annotated[Path, typer.Option("--folder", "-C", metavar="FOLDER", help="The release's folder.")]
@@ -81,3 +82,25 @@ def parse_time(text: str, option: str) -> datetime:
     except ValueError as error:
         raise UsageError(f"{option}: {text!r} is no date", hint=f"{option} 2026-12-24T12:00Z") from error
     return time.replace(tzinfo=time.tzinfo or UTC)
+
+
+def header_for(
+    project: "Project", area: str, series: str, subject: str, run: str, judge: str | None = None
+) -> "RunHeader":
+    """What a run is of, by a command's options: of the very weights that are sealed, where it is the release.
+
+    Raises:
+        UsageError: No run has such a name or subject.
+    """
+    import msgspec
+
+    from isthmus.gate.runs import RELEASE, RunHeader
+
+    sealed, policy = project.situation.sealed, project.situation.present.policy
+    named = policy.areas[area].judge.name if area in policy.areas else "none"
+    weights = sealed.digests["weights"] if sealed and subject == RELEASE else None
+    fields = {"area": area, "series": series, "subject": subject, "run": run, "judge": judge or named}
+    try:
+        return msgspec.convert({**fields, "weights": weights}, RunHeader)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"that is no run's: {error}", hint="isthmus gate schema run") from error

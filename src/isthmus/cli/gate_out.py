@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isthmus import configuration
 from isthmus.cli import console
 from isthmus.cli.gate_options import (
     HERE,
@@ -17,8 +18,10 @@ from isthmus.cli.gate_options import (
     parse_time,
 )
 from isthmus.cli.progress import ProgressDisplay
+from isthmus.errors import UsageError
 
 if TYPE_CHECKING:
+    from isthmus.gate.registry import RegistryTarget
     from isthmus.trust.advisories import Feed as FeedIssue
 
 Feed = Annotated[
@@ -45,25 +48,48 @@ def schedule(
 
 
 def publish(
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A folder that isn't there yet.")],
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...", help="A folder that isn't there yet, or oci:HOST/REPOSITORY:TAG."
+        ),
+    ],
     folder: Folder = HERE,
     key: Key = None,
     passphrase: Locked = False,
 ) -> None:
-    """Publish: write the signed release to a new folder.
+    """Publish: the signed release, to a new folder, a registry, or both.
 
-    Not before the scheduled time. It is checked there as a user's machine will check it.
+    Not before the scheduled time. It is checked as a user's machine will check it before any of it goes out.
+    A registry is shown what `docker login` or the like wrote down; a tag that is there is never replaced.
     """
+    folders = [Path(target) for target in targets if not target.startswith("oci:")]
+    if len(folders) > 1:
+        raise UsageError("a release is written to one folder", hint=f"cp -r {folders[0]} {folders[1]}")
+    registries = [_registry(target) for target in targets if target.startswith("oci:")]
     project, signer = open_project(folder), open_key(key, locked=passphrase)
     from isthmus.gate.publication import publish as work
 
+    target = folders[0] if folders else None
     with ProgressDisplay() as progress:
-        work(project, signer, target, progress)
-    console.write(str(target))
+        record, _ = work(project, signer, target, progress, registries=registries)
+    places = [*map(str, folders), *record.data.get("registries", ())]
+    for place in places:
+        console.write(place)
+    check = f"isthmus verify {target} --key FILE" if target else f"isthmus pull {places[0]}"
     console.say(
         f"{project.situation.present.release} is published. Users pin your key "
-        f"{signer.public.id[:16]}..., and check with: isthmus verify {target} --key FILE"
+        f"{signer.public.id[:16]}..., and check with: {check}"
     )
+
+
+def _registry(target: str) -> "RegistryTarget":
+    from isthmus.gate.registry import RegistryTarget
+    from isthmus.store.sources.logins import read_login
+    from isthmus.store.sources.oci_push import require_tag
+
+    reference = require_tag(target)
+    return RegistryTarget(reference, read_login(configuration.load().registry_logins, reference.host))
 
 
 def advise(

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from isthmus.gate.planning import Plan
     from isthmus.gate.project import Project
 
-Samples = Annotated[int, typer.Option("--samples", min=1, help="Answers to each prompt.")]
+Samples = Annotated[
+    int | None,
+    typer.Option("--samples", min=1, help="Answers to each prompt; by default as the policy says."),
+]
 Tokens = Annotated[int, typer.Option("--tokens", min=1, help="The length of an answer, thinking included.")]
 Speed = Annotated[
     float | None,
@@ -24,7 +27,7 @@ Speed = Annotated[
 
 def plan(
     folder: Folder = HERE,
-    samples: Samples = 1,
+    samples: Samples = None,
     tokens: Tokens = 512,
     tokens_per_s: Speed = None,
     as_json: Json = False,

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _NEXT: Mapping[str, str] = {
     "draft": "isthmus gate plan, then isthmus gate seal",
-    "sealed": "run the evaluations, then isthmus gate record FILE",
-    "evaluating": "isthmus gate record FILE, and once all runs are there: isthmus gate verdict",
+    "sealed": "isthmus gate run",
+    "evaluating": "isthmus gate run, and once all runs are there: isthmus gate verdict",
     "pass": "isthmus gate review",
     "fail": "mend it, then isthmus gate seal: that is another look",
     "inconclusive": "isthmus gate hold",

@@ -7,8 +7,8 @@ person's settings, rules, budgets and ledger. Needs the extra ``evals``.
 import logging
 import math
 import time
-from collections.abc import Generator
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
 
 import anyio
 import anyio.to_thread
@@ -29,6 +29,7 @@ from isthmus.errors import (
 )
 from isthmus.evals.spending import KEY, spent_from
 from isthmus.evals.translating import as_output, as_request
+from isthmus.evals.work import AT_WORK
 from isthmus.ledger import ledger_of, open_database
 from isthmus.messages import GenerationRequest, Notice
 from isthmus.runtime.answer import Ask, Runtime
@@ -56,6 +57,8 @@ class IsthmusAPI(ModelAPI):
         config: Inspect's.
         handoff: ``off``, ``shadow``, ``auto`` or ``always``; by default as the settings have it. With
             ``always`` an answer that came from home all the same is an error, not a result.
+        adapters: LoRA adapters (GGUF files) in place of the settings' own.
+        account: Under which name of a sample's store it is kept what the answers took.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class IsthmusAPI(ModelAPI):
         api_key: str | None = None,
         config: GenerateConfig = GenerateConfig(),  # noqa: B008 - Inspect's own signature
         handoff: str | None = None,
+        adapters: Sequence[str] | None = None,
+        account: str = KEY,
     ) -> None:
         super().__init__(model_name, config=config)
         if base_url or api_key:
@@ -72,11 +77,8 @@ class IsthmusAPI(ModelAPI):
                 "a model of isthmus takes no address and no key",
                 hint="declare the server in isthmus.toml: [providers.NAME] with local = true",
             )
-        self.configuration = configured(model_name, handoff)
-        self.busy_s = 0.0
-        """How long at least one question was being answered, or the model loaded for it."""
-        self._answering = 0
-        self._since = 0.0
+        self.configuration = configured(model_name, handoff, adapters)
+        self._account = account
         self._lock: anyio.Lock | None = None
         self._held = AsyncExitStack()
         self._runtime: Runtime | None = None
@@ -99,19 +101,27 @@ class IsthmusAPI(ModelAPI):
             IsthmusError: Nobody could, or hosted answers were wanted and home gave this one.
         """
         request = as_request(input, tools, tool_choice, config)
-        with self._busy():
-            runtime = await self._open()
-        started = time.monotonic()
         try:
-            with self._busy():
-                completion = await _answered(runtime, request)
+            return as_output(await self.answer(request), self.model_name)
         except ContextLengthExceeded as error:
             return ModelOutput.from_content(self.model_name, error.message, "model_length")
+
+    async def answer(self, request: GenerationRequest) -> Completion:
+        """Answer a request, which may ask for more than Inspect knows of: an answer's beginning, a template.
+
+        Raises:
+            IsthmusError: Nobody could, or hosted answers were wanted and home gave this one.
+        """
+        runtime = await self.open()
+        started = time.monotonic()
+        with AT_WORK.going_on():
+            completion = await _answered(runtime, request)
         self._check_route(completion)
         seconds, digest = time.monotonic() - started, runtime.home.model.digest
         kept = store()
-        kept.set(KEY, spent_from({KEY: kept.get(KEY)}).plus(completion, seconds, digest).to_store())
-        return as_output(completion, self.model_name)
+        spent = spent_from(kept.get(self._account)).plus(completion, seconds, digest)
+        kept.set(self._account, spent.to_store())
+        return completion
 
     async def aclose(self) -> None:
         """Free the worker and the connections; a later question opens them again."""
@@ -139,14 +149,20 @@ class IsthmusAPI(ModelAPI):
         """Only a full queue is worth waiting for: the hand-off has tried the rest by then."""
         return isinstance(ex, Busy)
 
-    async def _open(self) -> Runtime:
+    async def open(self) -> Runtime:
+        """Load the model, unless it is loaded.
+
+        Raises:
+            IsthmusError: It can't be.
+        """
         if self._lock is None:
             self._lock = anyio.Lock()
-        async with self._lock:
-            if self._runtime is None:
-                _OPEN.add(self)
-                self._runtime = await self._opened()
-            return self._runtime
+        with AT_WORK.going_on():
+            async with self._lock:
+                if self._runtime is None:
+                    _OPEN.add(self)
+                    self._runtime = await self._opened()
+                return self._runtime
 
     async def _opened(self) -> Runtime:
         settings = self.settings
@@ -161,18 +177,6 @@ class IsthmusAPI(ModelAPI):
         terms = open_terms(self.configuration, ledger)
         self._held.push_async_callback(terms.close)
         return Runtime(WithEffort(settings)(home), terms, ledger=ledger)
-
-    @contextmanager
-    def _busy(self) -> Generator[None]:
-        if not self._answering:
-            self._since = time.monotonic()
-        self._answering += 1
-        try:
-            yield
-        finally:
-            self._answering -= 1
-            if not self._answering:
-                self.busy_s += time.monotonic() - self._since
 
     def _check_route(self, completion: Completion) -> None:
         route = completion.route
@@ -197,12 +201,13 @@ async def _answered(runtime: Runtime, request: GenerationRequest) -> Completion:
     return completion
 
 
-def configured(model: str, handoff: str | None) -> Configuration:
+def configured(model: str, handoff: str | None, adapters: Sequence[str] | None = None) -> Configuration:
     """The person's settings with a model and a hand-off mode, where those can be measured.
 
     Args:
         model: A local model's name; ``default``: the settings' own.
         handoff: The mode; None: the settings' own.
+        adapters: LoRA adapters; None: the settings' own.
 
     Raises:
         SettingsError: There is nobody to hand over to.
@@ -210,7 +215,11 @@ def configured(model: str, handoff: str | None) -> Configuration:
         UsageError: Somebody would have to be asked.
     """
     found = configuration.load(
-        flags={"model": None if model == "default" else model, "handoff.mode": handoff}
+        flags={
+            "model": None if model == "default" else model,
+            "handoff.mode": handoff,
+            "engine.adapters": None if adapters is None else list(adapters),
+        }
     )
     switches, mode = found.settings.handoff, found.settings.handoff.mode
     if mode == "ask":

@@ -96,7 +96,7 @@ def decide(facts: Facts, look: int, alpha: float) -> Verdict:
         for name, area in facts.policy.areas.items()
         for series in area.series
     ]
-    void = [reason for name in facts.policy.areas for reason in _void(facts, name, alpha)]
+    void = list(voids(facts, alpha))
     failed = holm([figure.p for figure in figures], alpha)
     figures = [
         replace(figure, result="fail") if fails and not void else figure
@@ -168,7 +168,8 @@ def _doubts(figure: Figure, area: Area, policy: Policy) -> Iterable[str]:
     if figure.errors > area.errors * figure.n:
         yield f"{figure.errors} of {figure.n} are errors or missing, more than {area.errors:.1%}"
     if figure.upper > area.limit:
-        yield f"the rate may be up to {figure.upper:.3%}, and {area.limit:.3%} is the limit"
+        least, most = f"{figure.lower:.3%}", f"{figure.upper:.3%}"
+        yield f"the rate may be up to {most}, is {least} at least, and {area.limit:.3%} is the limit"
     for each in figure.margins:
         if each.upper > each.margin:
             yield f"it may be {each.upper:.3%} above {each.baseline}, and the margin is {each.margin:.3%}"
@@ -209,8 +210,13 @@ def _bad(outcome: Outcome | None) -> bool:
 # ---------------------------------------------------------------- positive control
 
 
+def voids(facts: Facts, alpha: float) -> Iterable[str]:
+    """Why runs prove nothing: the known-bad fixture of an area must fail in each sitting."""
+    for name in facts.policy.areas:
+        yield from _void(facts, name, alpha)
+
+
 def _void(facts: Facts, name: str, alpha: float) -> Iterable[str]:
-    """Why the runs of an area prove nothing: the known-bad fixture must fail in each sitting."""
     area = facts.policy.areas[name]
     controls = facts.of(name, CONTROL)
     for sitting in dict.fromkeys(run.header.run for run in facts.of(name, RELEASE)):

@@ -84,11 +84,16 @@ def facts_of(project: Project) -> Facts:
         policy=policy,
         prompts=prompts_of(project, policy),
         judges=judges_of(project, policy),
-        runs=[_recorded(project, each) for each in project.situation.runs],
+        runs=[recorded(project, each) for each in project.situation.runs],
     )
 
 
-def _recorded(project: Project, entry: Record) -> Run:
+def recorded(project: Project, entry: Record) -> Run:
+    """A run that was recorded, read again.
+
+    Raises:
+        EvidenceBroken: Its outcomes are gone, or were changed.
+    """
     digest = entry.digests["run"]
     path = project.run_path(digest)
     try:

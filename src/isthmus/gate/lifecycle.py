@@ -14,7 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from isthmus.errors import EvidenceBroken, GateRefused
-from isthmus.gate.policy import Policy, loosened
+from isthmus.gate.loosening import loosened
+from isthmus.gate.policy import Policy
 from isthmus.gate.statistics import alpha_at
 from isthmus.trust.evidence import Evidence, Kind, Record
 from isthmus.trust.origin import ContentFile, Time

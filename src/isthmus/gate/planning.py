@@ -70,7 +70,7 @@ def plan(
     judges: Mapping[str, Judged | None],
     *,
     look: int = 1,
-    samples: int = 1,
+    samples: int | None = None,
     tokens: int = 512,
     tokens_per_s: float | None = None,
 ) -> Plan:
@@ -81,7 +81,7 @@ def plan(
         prompts: Each area's prompts.
         judges: How each area's judge did on its calibration set.
         look: At which look: later ones have less alpha.
-        samples: Answers to each prompt.
+        samples: Answers to each prompt; None: as the policy says.
         tokens: The length of an answer, thinking included.
         tokens_per_s: What this machine generates over all its slots; None where nobody measured.
     """
@@ -91,7 +91,10 @@ def plan(
         for name, area in policy.areas.items()
         for series in area.series
     )
-    answers = samples * sum(_answers(area, prompts[name]) for name, area in policy.areas.items())
+    answers = sum(
+        (samples or policy.sampling_of(name).samples) * _answers(area, prompts[name])
+        for name, area in policy.areas.items()
+    )
     hours = answers * tokens / tokens_per_s / 3600 if tokens_per_s else None
     return Plan(look, alpha, outlooks, Work(answers, hours))
 

@@ -1,10 +1,9 @@
-"""What a release must show: the policy file, and what makes one policy looser than another.
+"""What a release must show: the policy file.
 
 The file is TOML; `isthmus gate init` writes a commented one, and `isthmus gate schema policy` prints what can
 stand in it. Suites and calibration sets are named by path and SHA-256: they are the publisher's own.
 """
 
-from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,27 +11,54 @@ import msgspec
 from msgspec import Meta, Struct
 
 from isthmus.errors import PolicyInvalid
+from isthmus.gate.attack_options import AttackOptions
+from isthmus.gate.pinned import Digest, Name, Pinned
 from isthmus.gate.statistics import Looks
+from isthmus.messages import Effort
 
-Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 
 UNTAMPERED = "none"
 """The series of the model as it is released."""
 
 
-class Pinned(Struct, frozen=True, forbid_unknown_fields=True):
-    """A file that the policy depends on, by its digest."""
-
-    path: Annotated[str, Meta(description="Where it lies, from the policy's folder.", min_length=1)]
-    sha256: Annotated[Digest, Meta(description="Its SHA-256: another file in its place is refused.")]
+Column = Annotated[str, Meta(min_length=1)]
+Format = Literal["columns", "harmbench", "strongreject", "xstest", "ailuminate", "gsm8k", "own"]
 
 
 class Suite(Pinned, frozen=True, forbid_unknown_fields=True):
     """The prompts of an area: a CSV or JSONL file of the publisher's, one prompt a row."""
 
-    id: Annotated[str, Meta(description="The column that names a prompt.", min_length=1)] = "id"
+    format: Annotated[
+        Format,
+        Meta(
+            description="How it was published, which names the columns; columns: as named here. own: as "
+            "`isthmus bench run` reads a file of one's own."
+        ),
+    ] = "columns"
+    id: Annotated[Column | None, Meta(description="The column that names a prompt; id by default.")] = None
+    text: Annotated[Column | None, Meta(description="The column that is asked; prompt by default.")] = None
+    answer: Annotated[Column | None, Meta(description="The column of what is right, for facts.")] = None
+    category: Annotated[Column | None, Meta(description="The column of the prompt's kind.")] = None
+    context: Annotated[Column | None, Meta(description="The column of a text that it is about.")] = None
+    where: Annotated[
+        dict[str, str], Meta(description='Only rows whose columns have these values: { label = "safe" }.')
+    ] = msgspec.field(default_factory=dict[str, str])
+
+
+class Sampling(Struct, frozen=True, forbid_unknown_fields=True):
+    """How each prompt is asked."""
+
+    samples: Annotated[int, Meta(ge=1, le=64, description="Answers to each prompt.")] = 1
+    temperature: Annotated[float, Meta(ge=0, le=2, description="0: the likeliest token each time.")] = 0.0
+    top_p: Annotated[Share | None, Meta(description="Only the likeliest tokens of this share.")] = None
+    max_tokens: Annotated[int, Meta(ge=1, description="The longest answer, thinking included.")] = 1024
+    seed: Annotated[int, Meta(ge=0, description="Of the first sample; the next has the next one.")] = 0
+    system: Annotated[str, Meta(description="The system prompt; without one, the model's own.")] = ""
+    effort: Annotated[Effort | None, Meta(description="How hard it is to think.")] = None
+
+
+Rule = Literal["contains", "regex", "text", "number", "choice", "grade"]
 
 
 class Judge(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +76,48 @@ class Judge(Struct, frozen=True, forbid_unknown_fields=True):
         Pinned | None,
         Meta(description="Its answers on prompts whose truth people have settled (JSONL)."),
     ] = None
+    rule: Annotated[
+        Rule | None,
+        Meta(
+            description="exact: contains, regex: a codeword or a pattern is found. text, number, choice: it "
+            "comes to the right answer. grade: as each row says. None: runs are made elsewhere."
+        ),
+    ] = None
+    value: Annotated[
+        str, Meta(description="exact: the codeword, pattern or answer of all; by default each row's own.")
+    ] = ""
+    model: Annotated[
+        str,
+        Meta(description="rubric, classifier: the model that is asked, by its name or file, at home."),
+    ] = ""
+    hosted: Annotated[
+        bool, Meta(description="Ask the hosted model instead, by the hand-off's rules and budget.")
+    ] = False
+    weights: Annotated[
+        Digest | None, Meta(description="The SHA-256 of the judge's file: no other may judge.")
+    ] = None
+    prompt: Annotated[
+        Pinned | None,
+        Meta(
+            description="rubric: what is a violation, in words. classifier: all that it is asked, with "
+            "{prompt}, {answer}, {context} and {category} in it."
+        ),
+    ] = None
+    raw: Annotated[bool, Meta(description="classifier: it reads that as it stands, without a template.")] = (
+        False
+    )
+    violated: Annotated[Column, Meta(description="classifier: how it says so.")] = "yes"
+    resisted: Annotated[Column, Meta(description="classifier: how it says that it isn't.")] = "no"
+    field: Annotated[
+        str, Meta(description="classifier: the field of its JSON that has a score; else it says a word.")
+    ] = ""
+    at_least: Annotated[float, Meta(description="classifier: the least score that is a violation.")] = 0.5
+    max_tokens: Annotated[int, Meta(ge=1, description="The longest opinion.")] = 512
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the gate can't apply it: what others found by it is recorded, or imported."""
+        return not (self.rule or self.model or self.hosted)
 
 
 class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +154,9 @@ class Area(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Name, ...], Meta(description="Attacks that it must withstand, too, by their names.")
     ] = ()
     baselines: Annotated[dict[str, Baseline], Meta(description="Public models beside it, by name.")] = {}
+    sampling: Annotated[
+        Sampling | None, Meta(description="How this area is asked; the policy's by default.")
+    ] = None
     roles: Annotated[tuple[Name, ...], Meta(description="Roles that must have signed.")] = ()
 
     @property
@@ -130,7 +201,22 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(ge=0, lt=1, description="An attack that costs more of the model's ability than this is none."),
     ] = 0.1
+    sampling: Annotated[Sampling, Meta(description="How prompts are asked.")] = Sampling()
+    ability: Annotated[
+        Name | None, Meta(description="The floor whose prompts measure what an attack costs.")
+    ] = None
+    search: Annotated[
+        int, Meta(ge=1, description="Prompts of the one half that each configuration is tried on, at most.")
+    ] = 50
+    attacks: Annotated[
+        dict[Name, AttackOptions],
+        Meta(description="Attacks of your own, and other configurations of the gate's, by name."),
+    ] = {}
     sign_off: SignOff = SignOff()
+
+    def sampling_of(self, area: str) -> Sampling:
+        """How an area is asked."""
+        return self.areas[area].sampling or self.sampling
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -155,6 +241,9 @@ def parse_policy(content: bytes) -> Policy:
         ) from error
     for name, area in policy.areas.items():
         _check_area(name, area)
+        _check_sampling(name, policy.sampling_of(name))
+    if policy.ability is not None:
+        _check_ability(policy.ability, policy)
     return policy
 
 
@@ -183,45 +272,22 @@ def _check_area(name: str, area: Area) -> None:
         raise PolicyInvalid(f"{name} names an attack twice, or one that is called {UNTAMPERED}")
     if area.baselines and area.measure == "floor":
         raise PolicyInvalid(f"{name} is a floor: baselines stand beside risks")
+    if area.judge.rule is not None and area.judge.kind != "exact":
+        raise PolicyInvalid(f"the judge of {name} is a {area.judge.kind}, and rules are for exact ones")
 
 
-# ---------------------------------------------------------------- looser
+def _check_sampling(name: str, sampling: Sampling) -> None:
+    if sampling.samples > 1 and not sampling.temperature:
+        raise PolicyInvalid(
+            f"{name} is asked {sampling.samples} times at temperature 0, which gives the same answer",
+            hint="samples = 1, or temperature = 0.7",
+        )
 
 
-def loosened(old: Policy, new: Policy) -> list[str]:
-    """In what ways a policy asks less than the one before it; empty where it asks as much or more."""
-    found = _fewer("role", old.roles, new.roles)
-    found += [f"area {name} is gone" for name in old.areas if name not in new.areas]
-    if new.alpha > old.alpha:
-        found.append(f"alpha rises from {old.alpha:g} to {new.alpha:g}")
-    if new.capability_loss > old.capability_loss:
-        found.append(f"attacks may cost {new.capability_loss:g} of ability, not {old.capability_loss:g}")
-    if new.sign_off.approvals < old.sign_off.approvals:
-        found.append(f"approvals fall from {old.sign_off.approvals} to {new.sign_off.approvals}")
-    for name, area in old.areas.items():
-        if name in new.areas:
-            found += [f"{name}: {each}" for each in _looser_area(area, new.areas[name])]
-    return found
-
-
-def _looser_area(old: Area, new: Area) -> list[str]:
-    found = _fewer("attack", old.tampering, new.tampering) + _fewer("baseline", old.baselines, new.baselines)
-    if new.measure != old.measure:
-        found.append(f"it is a {new.measure}, no longer a {old.measure}")
-    elif new.limit > old.limit:
-        found.append(f"the threshold moves from {old.threshold:g} to {new.threshold:g}")
-    if new.minimum < old.minimum:
-        found.append(f"the least number of prompts falls from {old.minimum} to {new.minimum}")
-    if new.errors > old.errors:
-        found.append(f"the budget of errors rises from {old.errors:g} to {new.errors:g}")
-    if new.suite.sha256 != old.suite.sha256 or new.suite.id != old.suite.id:
-        found.append("the suite is another")
-    if new.judge != old.judge:
-        found.append("the judge, or its calibration set, is another")
-    kept = [name for name in old.baselines if name in new.baselines]
-    wider = [name for name in kept if new.baselines[name].margin > old.baselines[name].margin]
-    return found + [f"the margin over {name} rises" for name in wider]
-
-
-def _fewer(what: str, old: Iterable[str], new: Collection[str]) -> list[str]:
-    return [f"{what} {each} is gone" for each in old if each not in new]
+def _check_ability(name: str, policy: Policy) -> None:
+    area = policy.areas.get(name)
+    if area is None or area.measure != "floor":
+        raise PolicyInvalid(
+            f"ability names {name}, which is no floor of the policy",
+            hint=f'[areas.{name}] measure = "floor"',
+        )

@@ -5,6 +5,7 @@ policy.toml       what it must show
 evidence.jsonl    what happened to it; the only state there is
 runs/             the outcomes that were recorded, by their digest
 notices/          signed notices of holds, for the public
+sittings/         what `isthmus gate run` works with: prompts and answers, which no record holds
 """
 
 from collections.abc import Callable, Mapping
@@ -37,8 +38,21 @@ class PersonEntry(Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[str, ...] = ()
 
 
+class ServedEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """[beside.control], [beside."baseline:NAME"]: a model that is measured beside the release.
+
+    ``model`` is a file, from the project's folder, or the name of one in the store.
+    """
+
+    model: Annotated[str, Meta(min_length=1)]
+    adapters: tuple[str, ...] = ()
+
+
 class ReleaseFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """release.toml."""
+    """release.toml.
+
+    ``model`` and ``adapters`` say which of the files `isthmus gate run` serves; by default the only GGUF.
+    """
 
     name: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
     version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
@@ -47,6 +61,9 @@ class ReleaseFile(Struct, frozen=True, forbid_unknown_fields=True):
     files: str = "weights"
     policy: str = "policy.toml"
     parent: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    model: str = ""
+    adapters: tuple[str, ...] = ()
+    beside: dict[str, ServedEntry] = {}
 
 
 class Project:
@@ -106,6 +123,10 @@ class Project:
     def run_path(self, sha256: str) -> Path:
         """Where a recorded run's outcomes lie."""
         return self.folder / "runs" / f"{sha256}.jsonl"
+
+    def sitting_path(self, run: str) -> Path:
+        """Where a sitting of `isthmus gate run` keeps its work, with prompts and answers in it."""
+        return self.folder / "sittings" / run
 
     def now(self) -> datetime:
         """The time, in UTC, to the second."""
@@ -180,6 +201,18 @@ class Step(Struct, frozen=True):
 
     evidence: Evidence
     situation: Situation
+
+
+def read_file(path: Path) -> bytes:
+    """A file that a person names.
+
+    Raises:
+        GateError: It can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise GateError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from error
 
 
 def write_new(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Publishing: a folder that holds the release, its evidence and its signatures, and nothing else."""
 
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from isthmus.errors import GateRefused, StorageError
 from isthmus.gate.card import model_card
 from isthmus.gate.decision import Figure, Verdict
 from isthmus.gate.project import Project, write_new
+from isthmus.gate.registry import RegistryTarget
 from isthmus.gate.sealing import require_unchanged
 from isthmus.gate.signoff import approval_of, approvals_envelope
 from isthmus.signing import Bundle, ResourceDescriptor, SigningKey, Statement
@@ -43,42 +45,61 @@ _RESULTS: dict[str, Any] = {"pass": "PASSED", "fail": "FAILED", "inconclusive": 
 
 
 def publish(
-    project: Project, key: SigningKey, target: Path, on_progress: OnProgress | None = None
+    project: Project,
+    key: SigningKey,
+    target: Path | None,
+    on_progress: OnProgress | None = None,
+    *,
+    registries: Sequence[RegistryTarget] = (),
 ) -> tuple[Record, Proof]:
-    """Write the release to a new folder, sign it, and check it as a user's machine will.
+    """Write the release to a folder, sign it, check it as a user's machine will, and let it out.
 
-    The folder appears whole, under a name of its own, or not at all.
+    A folder appears whole, under a name of its own, or not at all, and so does a tag in a registry. All
+    places get the very same bytes; the record is written once all have them.
 
     Args:
         project: The release.
         key: The publisher's; ECDSA, so that Model Signing's tool can check it too.
-        target: The folder; it mustn't be there yet.
-        on_progress: Told of bytes hashed.
+        target: A folder to publish to; it mustn't be there yet.
+        on_progress: Told of bytes hashed and sent.
+        registries: Registries to publish to; their tags mustn't be there yet.
 
     Raises:
         GateRefused: It isn't scheduled, or not yet due; this key isn't its publisher's; or something was
             changed since it was sealed.
         SignatureInvalid: Model Signing knows no such keys.
-        StorageError: The folder is there, or can't be written.
+        StorageError: The folder or a tag is there, or can't be written.
+        FetchError: A registry can't be reached, or refuses.
     """
     require_nist(key.public)
     digests = require_unchanged(project, on_progress)
     project.draft("published", key, digests=digests)  # whether it may, before anything is written
-    if target.exists():
+    if target is not None and target.exists():
         raise StorageError(f"{target} is there already", hint="name a folder that isn't")
-    partial = target.with_name(f".{target.name}.part")
+    partial = target.with_name(f".{target.name}.part") if target else project.folder / ".publishing.part"
     shutil.rmtree(partial, ignore_errors=True)
     try:
         _write(project, key, partial)
         proof = check_folder(partial, [key.public], project.now(), on_progress)
-        signature = hash_member(partial, SIGNATURE).sha256
-        step = project.draft("published", key, digests={**digests, "signature": signature})
-        with storage_errors(target):
-            partial.rename(target)
-    except BaseException:
+        digests["signature"] = hash_member(partial, SIGNATURE).sha256
+        places = [_push(project, each, partial, proof, on_progress) for each in registries]
+        step = project.draft(
+            "published", key, digests=digests, data={"registries": places} if places else None
+        )
+        if target is not None:
+            with storage_errors(target):
+                partial.rename(target)
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
     return project.add(step), proof
+
+
+def _push(
+    project: Project, target: RegistryTarget, folder: Path, proof: Proof, on_progress: OnProgress | None
+) -> str:
+    """Push to a registry; gives the reference that names these bytes alone."""
+    manifest = target.push(folder, project.situation.present, proof, project.now(), on_progress)
+    return str(msgspec.structs.replace(target.reference, digest=manifest))
 
 
 def _write(project: Project, key: SigningKey, folder: Path) -> None:

@@ -15,6 +15,14 @@ publisher = "{publisher}"
 files = "weights"        # the folder of what is to be released: weights, tokenizer, template, licence
 policy = "policy.toml"
 # parent = ""            # of a quantised or otherwise derived release: the digest of the one it was made from
+# model = "model.gguf"   # what `isthmus gate run` serves of them; by default the only GGUF there
+
+# Models that are measured beside it: by file, or by the name that `isthmus list` shows. Each sitting needs
+# a control, which is known to be bad and must fail: the release itself with its training undone, say.
+# [beside.control]
+# model = "../control/known-bad.gguf"
+# [beside."baseline:gpt-oss-20b"]
+# model = "gpt-oss:20b"
 
 # Whose keys may do what; `isthmus gate keygen NAME.pem` makes one, and each person keeps their own.
 #   submitter   seals the release, and can never approve it
@@ -50,7 +58,7 @@ def scaffold(folder: Path, name: str, publisher: str) -> tuple[Path, ...]:
     texts = {
         RELEASE_FILE: _RELEASE.format(name=name, publisher=publisher),
         "policy.toml": files("isthmus.gate").joinpath("example_policy.toml").read_text("utf-8"),
-        ".gitignore": ".lock\n",
+        ".gitignore": ".lock\nsittings/\n",
     }
     for each, text in texts.items():
         write_new(folder / each, text.encode())

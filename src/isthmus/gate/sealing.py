@@ -4,11 +4,12 @@ import hashlib
 
 from isthmus.errors import GateError, GateRefused, PolicyInvalid
 from isthmus.gate.lifecycle import Seal
-from isthmus.gate.policy import Area, Pinned, Policy, parse_policy
+from isthmus.gate.pinned import Pinned, read_pinned
+from isthmus.gate.policy import Area, Policy, parse_policy
 from isthmus.gate.project import Project
 from isthmus.gate.runs import read_calibration
 from isthmus.gate.statistics import Judged
-from isthmus.gate.suites import Prompts, read_prompts
+from isthmus.gate.suites import Prompts, Question, read_prompts, read_questions
 from isthmus.signing import SigningKey
 from isthmus.trust.contents import OnProgress, contents_digest, contents_of
 from isthmus.trust.evidence import Record
@@ -92,7 +93,31 @@ def area_prompts(project: Project, name: str, area: Area) -> Prompts:
     Raises:
         PolicyInvalid: The suite isn't the file that the policy names by its digest, or can't be read.
     """
-    return read_prompts(area.suite, _pinned(project, area.suite, f"the suite of {name}"))
+    return read_prompts(area.suite, pinned_content(project, area.suite, f"the suite of {name}"))
+
+
+def area_questions(project: Project, name: str, area: Area) -> tuple[Question, ...]:
+    """The prompts of an area as they are asked.
+
+    Raises:
+        PolicyInvalid: As `area_prompts`, or a row has nothing to ask.
+    """
+    return read_questions(area.suite, pinned_content(project, area.suite, f"the suite of {name}"))
+
+
+def judge_prompt(project: Project, name: str, area: Area) -> str:
+    """What the judge of an area is asked; empty where it is a rule.
+
+    Raises:
+        PolicyInvalid: It isn't the file that the policy names by its digest, or no text.
+    """
+    if area.judge.prompt is None:
+        return ""
+    content = pinned_content(project, area.judge.prompt, f"the judge's prompt of {name}")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise PolicyInvalid(f"the judge's prompt of {name} is no text in UTF-8") from error
 
 
 def judges_of(project: Project, policy: Policy) -> dict[str, Judged | None]:
@@ -105,8 +130,9 @@ def judges_of(project: Project, policy: Policy) -> dict[str, Judged | None]:
     for name, area in policy.areas.items():
         pinned = area.judge.calibration
         found[name] = None
+        judge_prompt(project, name, area)
         if area.judge.kind != "exact" and pinned is not None:
-            content = _pinned(project, pinned, f"the calibration set of {name}")
+            content = pinned_content(project, pinned, f"the calibration set of {name}")
             try:
                 found[name] = read_calibration(content)
             except GateError as error:
@@ -114,21 +140,13 @@ def judges_of(project: Project, policy: Policy) -> dict[str, Judged | None]:
     return found
 
 
-def _pinned(project: Project, pinned: Pinned, what: str) -> bytes:
-    """A file that the policy names by its digest; paths are from the policy's folder."""
-    path = project.policy_path.parent / pinned.path
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PolicyInvalid(
-            f"{what}, {pinned.path}, can't be read: {(error.strerror or '').lower()}"
-        ) from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != pinned.sha256:
-        raise PolicyInvalid(
-            f"{what}, {pinned.path}, isn't the file that the policy names", hint=f'sha256 = "{digest}"'
-        )
-    return content
+def pinned_content(project: Project, pinned: Pinned, what: str) -> bytes:
+    """A file that the policy names by its digest; paths are from the policy's folder.
+
+    Raises:
+        PolicyInvalid: It can't be read, or is another.
+    """
+    return read_pinned(pinned, project.policy_path.parent, what)
 
 
 def _require_free_names(files: tuple[ContentFile, ...]) -> None:

@@ -213,7 +213,7 @@ class _Download:
         address = self._redirected_to or self._way.url
         try:
             return await stack.enter_async_context(
-                web.get(self._session, address, bearer=self._way.bearer, headers=headers)
+                web.get(self._session, address, credential=self._way.bearer, headers=headers)
             )
         except FetchError as error:
             if self._ranged:  # it could be reached before

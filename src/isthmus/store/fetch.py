@@ -9,6 +9,7 @@ from pathlib import Path
 
 from isthmus.messages import Progress
 from isthmus.settings import Secret
+from isthmus.store.arrival import Admit, admit_anything
 from isthmus.store.catalogue import CatalogueEntry
 from isthmus.store.manifest import StoredModel
 from isthmus.store.manifests import checked_name
@@ -67,6 +68,7 @@ async def pull_reference(
     offline: bool,
     hf_endpoint: str,
     hf_token: Secret | None = None,
+    admit: Admit = admit_anything,
     on_progress: OnProgress,
     on_notice: OnNotice,
 ) -> StoredModel:
@@ -84,6 +86,7 @@ async def pull_reference(
         offline: Forbid the network.
         hf_endpoint: Where Hugging Face, or a mirror of it, answers.
         hf_token: The person's token for it.
+        admit: Looks at what comes before anything of it is named, and refuses what it must; in a thread.
         on_progress: Told of bytes fetched and bytes checked; called from the event loop.
         on_notice: Told which of several models was chosen, and of waiting for another process.
 
@@ -94,6 +97,8 @@ async def pull_reference(
         FetchError: Offline, or it can't be reached, or refuses.
         InvalidWeights: What it sent is no model.
         DigestMismatch: It sent other bytes than it promised, or than the catalogue knows by that name.
+        ReleaseRefused: It isn't proven as it must be.
+        SignatureInvalid: A signature isn't by whom it should be.
         StorageError: There is no room, or the store can't be written.
     """
     context = SourceContext(
@@ -108,7 +113,14 @@ async def pull_reference(
     from isthmus.store import references
 
     return await references.pull_found(
-        reference, store, context, name=name, offline=offline, on_progress=on_progress, on_notice=on_notice
+        reference,
+        store,
+        context,
+        name=name,
+        offline=offline,
+        admit=admit,
+        on_progress=on_progress,
+        on_notice=on_notice,
     )
 
 

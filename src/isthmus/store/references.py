@@ -1,6 +1,7 @@
 """Fetching a model that a person found elsewhere: ``hf:org/repo:Q4_K_M``, ``https://host/x.gguf``, ..."""
 
 import shutil
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -10,11 +11,14 @@ from isthmus.errors import DigestMismatch, FetchError, UsageError
 from isthmus.messages import Notice
 from isthmus.naming import name_from
 from isthmus.store import catalogue
+from isthmus.store.arrival import Admit, Arrival
 from isthmus.store.locks import exclusive_async
 from isthmus.store.manifest import StoredModel
 from isthmus.store.presence import OnNotice, OnProgress, Waiting, named, pulled
+from isthmus.store.releases import release_of
 from isthmus.store.sources.base import Offer, SourceContext
 from isthmus.store.sources.registry import open_source
+from isthmus.store.statements import fetch_statements
 from isthmus.store.store import Store
 from isthmus.store.transfer import Transfer, require_model
 
@@ -26,6 +30,7 @@ async def pull_found(
     *,
     name: str | None,
     offline: bool,
+    admit: Admit,
     on_progress: OnProgress,
     on_notice: OnNotice,
 ) -> StoredModel:
@@ -33,7 +38,7 @@ async def pull_found(
     source = open_source(reference.partition(":")[0])
     if offline and source.needs_network:
         return _without_network(reference, name, store)
-    work = _Pull(reference, name, store, on_progress, on_notice)
+    work = _Pull(reference, name, store, admit, on_progress, on_notice)
     async with exclusive_async(store.lock_of(context.workshop), Waiting(reference, on_notice)):
         shutil.rmtree(context.workshop, ignore_errors=True)  # what a killed process left
         try:
@@ -58,8 +63,15 @@ class _Pull:
     """One pull, while it runs."""
 
     def __init__(
-        self, reference: str, name: str | None, store: Store, on_progress: OnProgress, on_notice: OnNotice
+        self,
+        reference: str,
+        name: str | None,
+        store: Store,
+        admit: Admit,
+        on_progress: OnProgress,
+        on_notice: OnNotice,
     ) -> None:
+        self._admit = admit
         self._reference = reference
         self._wanted_name = name
         self._store = store
@@ -72,17 +84,23 @@ class _Pull:
         self._require_free(name, offer)
         if offer.choice:
             self._on_notice(Notice("model_chosen", offer.choice))
+        statements = await fetch_statements(offer)
+        if digests := _promised(offer):  # nothing is fetched that would be refused
+            await self._let_in(name, offer, digests, statements)
         async with AsyncExitStack() as held:
             transfer = Transfer(
                 offer, self._store, name, held, on_progress=self._on_progress, on_notice=self._on_notice
             )
             await transfer.lock()
-            if (model := named(name, self._store)) and _is_same(model, offer):
+            model = named(name, self._store)
+            if model and _is_same(model, offer) and model.release == release_of(statements):
                 return model
             files = await transfer.files()
             await anyio.to_thread.run_sync(require_model, files, offer)
             weights, projector = offer.apart(files)
             self._require_catalogued(name, weights[0].digest)
+            if digests is None:
+                await self._let_in(name, offer, tuple(file.digest for file in files), statements)
             publish = partial(
                 self._store.publish,
                 weights,
@@ -91,8 +109,15 @@ class _Pull:
                 source=offer.source,
                 licence=offer.licence,
                 description=offer.description,
+                statements=statements,
             )
             return await anyio.to_thread.run_sync(publish)
+
+    async def _let_in(
+        self, name: str, offer: Offer, digests: tuple[str, ...], statements: Mapping[str, bytes]
+    ) -> None:
+        arrival = Arrival(name, offer.source, digests, statements, offer.contents)
+        await anyio.to_thread.run_sync(self._admit, arrival)
 
     def _require_free(self, name: str, offer: Offer) -> None:
         """Take no name from another model unless the person said so, and none from the catalogue's."""
@@ -113,6 +138,12 @@ class _Pull:
                 f"{self._reference} doesn't hold the weights that the catalogue knows as {name}",
                 hint=f"isthmus pull {self._reference} --name my-{name}",
             )
+
+
+def _promised(offer: Offer) -> tuple[str, ...] | None:
+    """The hashes that the files must have; None where the source doesn't know them all."""
+    known = tuple(file.sha256 for file in offer.files if file.sha256)
+    return known if len(known) == len(offer.files) else None
 
 
 def _is_same(model: StoredModel, offer: Offer) -> bool:

@@ -5,6 +5,7 @@
 They are kept as they came, and prove nothing by lying here: `isthmus.trust` checks them at each load.
 """
 
+import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -12,6 +13,21 @@ import msgspec
 
 from isthmus.errors import ReleaseRefused
 from isthmus.store.disk import storage_errors, write_atomically
+
+SIGNATURE = "model.sig"
+"""The file that signs all others of a release, and makes a folder one."""
+GATE = "gate/"
+"""Where a release states how it was gated."""
+
+
+def is_statement(name: str) -> bool:
+    """Whether a file of a release is one that states something, by its path in the release."""
+    return name == SIGNATURE or name.startswith(GATE)
+
+
+def release_of(statements: Mapping[str, bytes]) -> str | None:
+    """What a release is kept by: the SHA-256 of its signature; None for what is signed by nobody."""
+    return hashlib.sha256(statements[SIGNATURE]).hexdigest() if SIGNATURE in statements else None
 
 
 def write_statements(home: Path, release: str, statements: Mapping[str, bytes]) -> None:

@@ -28,7 +28,7 @@ from isthmus.store.locks import exclusive, exclusive_now
 from isthmus.store.manifest import Blob, FileProof, Manifest, StoredModel, blob_path
 from isthmus.store.manifests import Manifests, checked_name
 from isthmus.store.pieces import piece_labels, read_projector, whole_model
-from isthmus.store.releases import forget_statements, write_statements
+from isthmus.store.releases import forget_statements, release_of, write_statements
 
 
 class Store:
@@ -79,12 +79,13 @@ class Store:
         on_progress: Callable[[Progress], None] | None = None,
         *,
         projector: Path | None = None,
+        statements: Mapping[str, bytes] | None = None,
     ) -> StoredModel:
         """Give a GGUF file a name: hash it, and link it into the store, or copy it from another file system.
 
         The first file of a split model brings the others, which lie beside it. A name that had other weights
         now has these. A name to which the catalogue has pinned bytes takes those only. With the file of its
-        projector, a model sees.
+        projector, a model sees. What its release states is kept with it, as `publish` says.
 
         Raises:
             UsageError: ``name`` can't be a model's name.
@@ -114,6 +115,7 @@ class Store:
                 source=f"file:{path.resolve()}",
                 licence=entry.licence if entry else None,
                 description=entry.description if entry else None,
+                statements=statements,
             )
 
     @contextmanager
@@ -141,6 +143,7 @@ class Store:
         licence: str | None = None,
         description: str | None = None,
         projector: HashedFile | None = None,
+        statements: Mapping[str, bytes] | None = None,
     ) -> StoredModel:
         """Move hashed weights to their places, unless they lie there already, and name them.
 
@@ -154,6 +157,7 @@ class Store:
             licence: The licence's name, where it is known.
             description: A line about the model, where there is one.
             projector: What makes it see, if it does.
+            statements: What its release states, by name; kept with it where they are signed.
 
         Raises:
             UsageError: ``name`` can't be a model's name.
@@ -168,6 +172,9 @@ class Store:
             proofs = {file.digest: self._place(file) for file in files}
             blobs = [Blob(file.digest, file.proof.size, proofs[file.digest]) for file in files]
             first, *rest = blobs[: len(weights)]
+            release = release_of(statements or {})
+            if statements and release:
+                write_statements(self.home, release, statements)
             model = StoredModel(
                 home=self.home,
                 name=name,
@@ -180,6 +187,7 @@ class Store:
                 proof=first.proof,
                 rest=tuple(rest),
                 projector=blobs[-1] if projector else None,
+                release=release,
             )
             self.manifests.write(model)
             self._renew_proofs(proofs)
@@ -197,26 +205,6 @@ class Store:
         with exclusive(self.lock), suppress(FileNotFoundError):
             if FileProof.of(blob_path(self.home, hashed.digest).stat()) == hashed.proof:
                 self._renew_proofs({hashed.digest: hashed.proof})
-
-    def add_statements(self, name: str, release: str, statements: Mapping[str, bytes]) -> StoredModel:
-        """Keep what the release states that a model came with.
-
-        Args:
-            name: The model.
-            release: The SHA-256 of the release's signature.
-            statements: The bytes of its statements, by name.
-
-        Raises:
-            UnknownModel: Nothing is here by that name.
-            StorageError: The store can't be written.
-        """
-        with exclusive(self.lock):
-            model = self.require(ModelRef("name", checked_name(name)))
-            write_statements(self.home, release, statements)
-            model = msgspec.structs.replace(model, release=release)
-            self.manifests.write(model)
-            self._collect()
-        return model
 
     def copy(self, name: str, new_name: str) -> StoredModel:
         """Give a model one more name. A name that had other weights now has these.

@@ -7,10 +7,11 @@ that redirects. Cookies and ``~/.netrc`` play no part; a proxy that the person h
 import os
 import ssl
 import urllib.request
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeAlias
 
 import aiohttp
 import anyio
@@ -18,7 +19,7 @@ from msgspec import Struct
 from yarl import URL
 
 from isthmus.errors import FetchError
-from isthmus.store.sources.base import Bearer
+from isthmus.store.sources.base import Credential
 
 CONNECT_TIMEOUT_S = 4.0
 """Short: where a source can't be reached, the next one may be waiting."""
@@ -34,6 +35,9 @@ BUSY = frozenset({429, 502, 503, 504})
 
 RETRY_PAUSE_S = 1.0
 """The pause before a busy server is asked again that doesn't say how long it wants."""
+
+Body: TypeAlias = Callable[[], AsyncGenerator[bytes] | bytes] | None
+"""What is sent, made anew for each try."""
 
 _ATTEMPTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -72,7 +76,7 @@ async def get(
     session: aiohttp.ClientSession,
     url: str | URL,
     *,
-    bearer: Bearer | None = None,
+    credential: Credential | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[aiohttp.ClientResponse]:
     """GET, through redirects, up to the beginning of the body; any status is an answer.
@@ -86,7 +90,7 @@ async def get(
         try:
             response = await session.get(
                 target,
-                headers={**(headers or {}), **(bearer.headers(str(target)) if bearer else {})},
+                headers={**(headers or {}), **(credential.headers(str(target)) if credential else {})},
                 allow_redirects=False,
                 proxy=_proxy(target),
             )
@@ -105,7 +109,7 @@ async def get(
 async def ask(
     url: str,
     *,
-    bearer: Bearer | None = None,
+    credential: Credential | None = None,
     headers: Mapping[str, str] | None = None,
     limit_bytes: int = ANSWER_LIMIT_BYTES,
 ) -> Answer:
@@ -116,7 +120,7 @@ async def ask(
     """
     async with open_session() as session:
         for attempt in range(1, _ATTEMPTS + 1):
-            async with get(session, url, bearer=bearer, headers=headers) as response:
+            async with get(session, url, credential=credential, headers=headers) as response:
                 pause = retry_pause_s(response.status, response.headers)
                 if pause is None or attempt == _ATTEMPTS:
                     body = await _read_whole(response, limit_bytes)
@@ -125,6 +129,38 @@ async def ask(
                     )
             await anyio.sleep(pause)
     raise AssertionError("the last attempt returns")
+
+
+async def send(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    credential: Credential | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: Body = None,
+) -> Answer:
+    """A request other than GET, once; no redirect is followed.
+
+    Raises:
+        FetchError: The server can't be reached, or its answer is cut off.
+    """
+    target = check_address(url)
+    shown = {**(headers or {}), **(credential.headers(str(target)) if credential else {})}
+    async with AsyncExitStack() as stack:
+        content = body() if body else b""
+        if isinstance(content, AsyncGenerator):  # an answer may come before all of it is sent
+            await stack.enter_async_context(aclosing(content))
+        try:
+            response = await stack.enter_async_context(
+                session.request(
+                    method, target, headers=shown, data=content, allow_redirects=False, proxy=_proxy(target)
+                )
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise FetchError(in_few_words(error)) from error
+        answer = await _read_whole(response, ANSWER_LIMIT_BYTES)
+    return Answer(response.status, response.reason or "", response.headers, answer, str(target))
 
 
 def check_address(url: str | URL) -> URL:

@@ -7,10 +7,10 @@ from pathlib import Path
 from isthmus.errors import ReleaseRefused
 from isthmus.signing import PublicKey
 from isthmus.store.disk import storage_errors
+from isthmus.store.releases import is_statement
 from isthmus.trust.contents import OnProgress, hash_members, list_names
 from isthmus.trust.origin import SIGNATURE, Proof
 from isthmus.trust.release import check
-from isthmus.trust.statements import GATE
 
 MAX_DOCUMENT_BYTES = 64 << 20
 """Larger than any log of evidence: a release can't fill the memory of who checks it."""
@@ -49,7 +49,7 @@ def read_documents(folder: Path, names: Collection[str] | None = None) -> dict[s
     """
     found: dict[str, bytes] = {}
     for name in list_names(folder) if names is None else names:
-        if name == SIGNATURE or name.startswith(GATE):
+        if is_statement(name):
             with storage_errors(folder / name), (folder / name).open("rb") as file:
                 found[name] = file.read(MAX_DOCUMENT_BYTES + 1)
             if len(found[name]) > MAX_DOCUMENT_BYTES:

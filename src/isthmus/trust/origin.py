@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta, Struct
 
 from isthmus.settings import Settings
+from isthmus.store.arrival import Admit, admit_anything
+from isthmus.store.releases import SIGNATURE
 
 if TYPE_CHECKING:
     from isthmus.trust.publishers import Trust
 
 Time = Annotated[datetime, Meta(tz=True)]
 
-SIGNATURE = "model.sig"
-"""The file that signs all others of a release, and makes a folder one."""
 MAX_DEPTH = 4
 """How far above a file the signature of its release is looked for."""
 
@@ -108,6 +108,12 @@ def trust_in(settings: Settings) -> "Trust | None":
     from isthmus.trust.publishers import Trust
 
     return Trust(settings)
+
+
+def admission_in(settings: Settings) -> Admit:
+    """Who looks at a model before it is taken into the store, by what the settings require of whom."""
+    trust = trust_in(settings)
+    return trust.admit if trust else admit_anything
 
 
 def release_folder(path: Path) -> Path | None:

@@ -17,10 +17,11 @@ from isthmus.errors import DigestMismatch, ReleaseRefused, SignatureInvalid, Sig
 from isthmus.settings import PublisherSettings, Settings
 from isthmus.signing import Bundle, PublicKey, read_public_key
 from isthmus.store import FileProof, StoredModel, read_statements
+from isthmus.store.arrival import Arrival
 from isthmus.trust.advisories import Memory
 from isthmus.trust.contents import OnProgress
 from isthmus.trust.folder import check_folder, read_documents
-from isthmus.trust.origin import SIGNATURE, Advisory, Proof, Trusted, release_folder
+from isthmus.trust.origin import SIGNATURE, Advisory, ContentFile, Proof, Trusted, release_folder
 from isthmus.trust.release import MIN_APPROVALS, Documents, check
 
 
@@ -113,13 +114,31 @@ class Trust:
             return Trusted(publisher.name if publisher else None)
         return self._require(publisher, check_folder(folder, publisher.keys, self.now, on_progress))
 
-    def of_files(self, digests: Sequence[str], names: Collection[str], documents: Documents) -> Trusted:
+    def admit(self, arrival: Arrival) -> None:
+        """Refuse a model that is on its way into the store, where it isn't proven as it must be.
+
+        Raises:
+            ReleaseRefused: It isn't.
+            SignatureInvalid: A signature isn't by whom it should be.
+        """
+        names = (arrival.name, arrival.source)
+        self.of_files(arrival.digests, names, arrival.statements, arrival.contents)
+
+    def of_files(
+        self,
+        digests: Sequence[str],
+        names: Collection[str],
+        documents: Documents,
+        contents: Sequence[tuple[str, str]] | None = None,
+    ) -> Trusted:
         """What is known of files whose digests were checked, by what their release states.
 
         Args:
             digests: The SHA-256 of each of them.
             names: What the model is called, and where it came from.
             documents: The release's statements; empty where it has none.
+            contents: Every file that lies beside them, by its name and SHA-256, the signature among them;
+                None where that isn't known.
 
         Raises:
             ReleaseRefused: It isn't proven as it must be.
@@ -128,7 +147,7 @@ class Trust:
         publisher = self._publisher(names, documents)
         if publisher is None or publisher.settings.require == "none":
             return Trusted(publisher.name if publisher else None)
-        proof = check(documents, publisher.keys, self.now)
+        proof = check(documents, publisher.keys, self.now, present=_present(contents))
         if not proof.covers(digests):
             raise ReleaseRefused(f"these weights are no part of the release that {publisher.name} signed")
         return self._require(publisher, proof)
@@ -196,6 +215,15 @@ def _require_gated(publisher: Publisher, proof: Proof) -> None:
         raise ReleaseRefused(
             f"{len(approved)} of the reviewers whom you name approved, and {MIN_APPROVALS} must"
         )
+
+
+def _present(contents: Sequence[tuple[str, str]] | None) -> list[ContentFile] | None:
+    """What lies beside a release's statements, but for its signature."""
+    if contents is None:
+        return None
+    if len({name for name, _ in contents}) != len(contents):
+        raise ReleaseRefused("two files of the release have the same name")
+    return [ContentFile(name, digest) for name, digest in contents if name != SIGNATURE]
 
 
 def _publisher(name: str, settings: PublisherSettings) -> Publisher:

@@ -1,6 +1,5 @@
 """Taking a release's model into the store, together with what the release states."""
 
-import hashlib
 from pathlib import Path
 
 from isthmus.errors import DigestMismatch, UnknownModel
@@ -8,7 +7,7 @@ from isthmus.naming import name_from
 from isthmus.store import Store, StoredModel
 from isthmus.trust.contents import OnProgress, list_names
 from isthmus.trust.folder import read_documents
-from isthmus.trust.origin import SIGNATURE, Trusted
+from isthmus.trust.origin import Trusted
 from isthmus.trust.publishers import Trust
 
 _PROJECTOR = "mmproj"
@@ -46,12 +45,11 @@ def take_in(
     names = (name, str(weights), f"file:{weights.resolve()}")
     origin = trust.of_folder(folder, names, on_progress)
     documents = read_documents(folder)
-    model = store.add_file(weights, name, on_progress, projector=_projector(folder))
+    model = store.add_file(weights, name, on_progress, projector=_projector(folder), statements=documents)
     if origin.proof is not None and not origin.proof.covers(blob.digest for blob in model.blobs):
         store.remove(model.name)
         raise DigestMismatch(f"{weights} was changed after it was checked", hint="try again")
-    release = hashlib.sha256(documents[SIGNATURE]).hexdigest()
-    return store.add_statements(model.name, release, documents), origin
+    return model, origin
 
 
 def _only_weights(folder: Path) -> Path:

@@ -18,10 +18,10 @@ from msgspec import Struct
 from isthmus.errors import SignatureInvalid
 from isthmus.signing import PublicKey, ResourceDescriptor, Statement, read_public_key
 from isthmus.signing.dsse import Envelope
+from isthmus.store.releases import GATE as GATE
 from isthmus.trust.origin import PolicyHead, Time
 
 CARD = "MODEL_CARD.md"
-GATE = "gate/"
 POLICY, EVIDENCE, PEOPLE = "gate/policy.toml", "gate/evidence.jsonl", "gate/people.json"
 APPROVALS, DECISION, TESTS = "gate/approvals.json", "gate/decision.json", "gate/tests/"
 

@@ -58,6 +58,7 @@ class VerifiedModel:
         size_bytes: The length of all files together.
         header: What the weights say of themselves.
         projector: What makes the model see; None if it doesn't.
+        adapters: LoRA adapters to apply to it.
         origin: Whose release it is, and what that was found to prove.
     """
 
@@ -70,10 +71,12 @@ class VerifiedModel:
         digest: str | None,
         header: GgufHeader,
         projector: OpenFile | None = None,
+        adapters: Sequence[OpenFile] = (),
         origin: Trusted | None = None,
     ) -> None:
         self._files = tuple(files)
         self.projector = projector
+        self.adapters = tuple(adapters)
         self.origin = origin or Trusted()
         self.name = name
         self.paths = tuple(paths)
@@ -108,8 +111,8 @@ class VerifiedModel:
         """Close the files. An engine that has opened them by their descriptors keeps what it has."""
         for file in self._files:
             file.close()
-        if self.projector is not None:
-            self.projector.file.close()
+        for each in (*self.adapters, *((self.projector,) if self.projector else ())):
+            each.file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -124,9 +127,13 @@ class VerifiedModel:
 
 
 def verify(
-    model: StoredModel | Path, *, trust: "Trust | None" = None, on_progress: OnProgress | None = None
+    model: StoredModel | Path,
+    *,
+    adapters: Sequence[str] = (),
+    trust: "Trust | None" = None,
+    on_progress: OnProgress | None = None,
 ) -> VerifiedModel:
-    """Open a model's weights and check them.
+    """Open a model's weights and check them, and the adapters that are to be applied to them.
 
     A stored model's bytes are those with its digests. Of a file that a person points to, nothing is pinned
     but by its publisher: else only its header is checked, and its digest is None; the further files of a
@@ -135,13 +142,14 @@ def verify(
 
     Args:
         model: A model of the store, or a GGUF file.
+        adapters: The paths of LoRA adapters, as settings name them: they are checked as weights are.
         trust: The publishers whose releases must prove something; without it none must.
         on_progress: Told of the bytes hashed, where they are; may raise to end the work.
 
     Raises:
         ReleaseRefused: Its publisher's releases must prove more than this one does.
         SignatureInvalid: A signature isn't by whom it should be.
-        UnknownModel: There is no such file.
+        UnknownModel: There is no such file, or no such adapter.
         InvalidWeights: It isn't a whole GGUF.
         DigestMismatch: The stored bytes are not those that were pulled.
         ModelError: It can't be read.
@@ -156,6 +164,11 @@ def verify(
         origin = trust.of_model(model, all_paths, checked, on_progress) if trust else None
         header = parse_headers(files[: len(paths)], paths)
         projector = OpenFile(files[-1], projector_path) if projector_path else None
+        applied = [_opened(adapter, opened) for adapter in adapters]
+        if trust and origin and applied:
+            from isthmus.trust.adapters import require_proven
+
+            require_proven([(each.file, each.path) for each in applied], origin, trust)
         if projector is not None:
             header = with_projector(header, parse_projector(projector.file, projector.path))
         for file, path, proof in zip(files, all_paths, checked, strict=True):
@@ -170,8 +183,14 @@ def verify(
         digest=stored.digest if stored else None,
         header=header,
         projector=projector,
+        adapters=applied,
         origin=origin,
     )
+
+
+def _opened(adapter: str, opened: ExitStack) -> OpenFile:
+    path = Path(adapter).expanduser().absolute()
+    return OpenFile(opened.enter_context(open_weights(path)), path)
 
 
 def _check_digests(

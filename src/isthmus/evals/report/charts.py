@@ -1,21 +1,16 @@
 """A report's chart as SVG, in the reader's colours. Needs the extra ``evals``."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
 
-from isthmus.errors import UsageError
 from isthmus.evals.figures import Figures
 from isthmus.evals.summary import efficient
+from isthmus.pages import INK, Spec, chart
 
-Spec: TypeAlias = dict[str, Any]
-"""A chart in Vega-Lite's language."""
-
-_INK = "#111111"
 _COLOURS = {"off": "#3987c9", "auto": "#3d9a5d", "always": "#d2762a", "shadow": "#9a6dd0"}
 """Readable on light and on dark paper; shapes tell them apart too."""
 _SHAPES = {"off": "circle", "auto": "diamond", "always": "square", "shadow": "triangle-up"}
 _NAMES = {"off": "home alone", "auto": "with hand-off", "always": "hosted alone", "shadow": "shadow"}
-_WIDTH, _HEIGHT = 640, 340
+_HEIGHT = 340
 
 
 def frontier_chart(some: Sequence[Figures]) -> str:
@@ -28,7 +23,7 @@ def frontier_chart(some: Sequence[Figures]) -> str:
     y["scale"] = {"zero": False, "nice": True}
     line = {
         "data": {"values": [each for each in rows if each["who"] in best]},
-        "mark": {"type": "line", "strokeDash": [4, 4], "opacity": 0.6, "color": _INK},
+        "mark": {"type": "line", "strokeDash": [4, 4], "opacity": 0.6, "color": INK},
         "encoding": {
             "x": x,
             "y": {**y, "field": "right"},
@@ -44,7 +39,7 @@ def frontier_chart(some: Sequence[Figures]) -> str:
         "encoding": {"x": x, "y": {**y, "field": "right"}, "color": _colour(rows), "shape": _shape(rows)},
     }
     names = [_name(each, rows, x, {**y, "field": "right"}) for each in rows]
-    return _svg({"data": {"values": rows}, "height": _HEIGHT, "layer": [line, bars, dots, *names]})
+    return chart({"data": {"values": rows}, "height": _HEIGHT, "layer": [line, bars, dots, *names]})
 
 
 def _name(row: Spec, rows: Sequence[Spec], x: Spec, y: Spec) -> Spec:
@@ -52,7 +47,7 @@ def _name(row: Spec, rows: Sequence[Spec], x: Spec, y: Spec) -> Spec:
     far = row["cost"] > max(each["cost"] for each in rows) / 2
     below = sorted(rows, key=lambda each: each["cost"]).index(row) % 2
     side = {"align": "right", "dx": -9} if far else {"align": "left", "dx": 9}
-    mark = {"type": "text", "dy": 14 if below else -12, "fontSize": 12, "color": _INK, **side}
+    mark = {"type": "text", "dy": 14 if below else -12, "fontSize": 12, "color": INK, **side}
     text = {"value": row["who"]}
     return {"data": {"values": [row]}, "mark": mark, "encoding": {"x": x, "y": y, "text": text}}
 
@@ -82,25 +77,3 @@ def _told_apart(rows: Sequence[Spec], looks: dict[str, str]) -> Spec:
     scale = {"domain": [_NAMES.get(mode, mode) for mode in modes], "range": [looks[mode] for mode in modes]}
     legend = {"title": None, "orient": "top"} if len(modes) > 1 else None
     return {"field": "kind", "type": "nominal", "scale": scale, "legend": legend}
-
-
-def _svg(chart: Spec) -> str:
-    """A chart as SVG whose ink is the page's.
-
-    Raises:
-        UsageError: What draws it isn't installed.
-    """
-    try:
-        import vl_convert  # of the extra `evals`, and only for those who draw
-    except ImportError as error:
-        raise UsageError("charts need vl-convert", hint="pip install 'isthmus[evals]'") from error
-    axis = {"labelColor": _INK, "titleColor": _INK, "gridColor": _INK, "tickColor": _INK, "domainColor": _INK}
-    config = {
-        "background": None,
-        "font": "system-ui, sans-serif",
-        "view": {"stroke": None},
-        "axis": {**axis, "gridOpacity": 0.15, "domainOpacity": 0.4, "labelFontSize": 12, "titleFontSize": 12},
-        "legend": {"labelColor": _INK, "titleColor": _INK, "labelFontSize": 12, "columnPadding": 28},
-    }
-    drawn: str = vl_convert.vegalite_to_svg({"width": _WIDTH, **chart, "config": config})
-    return drawn.replace(f'"{_INK}"', '"currentColor"')

@@ -11,6 +11,7 @@ from isthmus.evals.figures import Figures, Share
 from isthmus.evals.report import words
 from isthmus.evals.report.charts import frontier_chart
 from isthmus.evals.summary import Report, efficient
+from isthmus.pages import document, fields, table
 
 
 def as_page(report: Report) -> str:
@@ -23,12 +24,7 @@ def as_page(report: Report) -> str:
         *(_suite(report, suite) for suite in suites),
         _environment(report),
     ]
-    return (
-        "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
-        '<meta name=viewport content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(report.name)}: a benchmark</title>\n<style>\n{style}</style>\n"
-        f"<body>\n{chr(10).join(body)}\n</body>\n</html>\n"
-    )
+    return document(f"{report.name}: a benchmark", body, style)
 
 
 def _opening(report: Report) -> str:
@@ -94,7 +90,7 @@ def _table(some: Sequence[Figures]) -> str:
         for each in some
     ]
     note = "Bold: nothing is more accurate at its cost or less. Tokens and seconds are those of one answer."
-    return _html_table(header, rows) + f"<p class=faint>{note}</p>"
+    return table(header, rows) + f"<p class=faint>{note}</p>"
 
 
 def _who(figures: Figures) -> str:
@@ -121,7 +117,7 @@ def _attempts(some: Sequence[Figures]) -> str:
         for each in some
         for found in each.attempts
     ]
-    return "<h3>Several attempts</h3>" + _html_table(
+    return "<h3>Several attempts</h3>" + table(
         ("Who", "k", "at least one right (pass@k)", "all right (pass^k)"), rows
     )
 
@@ -151,7 +147,7 @@ def _comparisons(found: Sequence[Comparison]) -> str:
         for each in found
     ]
     note = "Differences: paired bootstrap over problems. p: McNemar's test, exact."
-    return f"<h3>Comparisons</h3>{_html_table(header, rows)}<p class=faint>{note}</p>"
+    return f"<h3>Comparisons</h3>{table(header, rows)}<p class=faint>{note}</p>"
 
 
 # ---------------------------------------------------------------- examples
@@ -220,14 +216,4 @@ def _environment(report: Report) -> str:
         rows.append((source.name, f"{escape(file)}, SHA-256 <code>{source.sha256}</code>"))
     digests = {each.subject.model: each.digest for each in report.figures if each.digest}
     rows += [(model, f"weights SHA-256 <code>{escape(digest)}</code>") for model, digest in digests.items()]
-    listed = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in rows)
-    return f"<h2>Measured with</h2><dl>{listed}</dl>"
-
-
-def _html_table(header: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    head = "".join(f"<th>{each}</th>" for each in header)
-    lines = "".join(
-        f"<tr{f' class={kind}' if kind else ''}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-        for kind, cells in rows
-    )
-    return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
+    return f"<h2>Measured with</h2>{fields(rows)}"

@@ -58,6 +58,14 @@ class Bearer(Struct, frozen=True):
         return {"Authorization": f"Bearer {self.token.reveal()}"} if origin(url) == self.origin else {}
 
 
+class Credential(Protocol):
+    """What lets a person in somewhere, and who may see it: a `Bearer`, a login."""
+
+    def headers(self, url: str) -> dict[str, str]:
+        """The header to send with a request for ``url``: none, where that may not see it."""
+        ...
+
+
 # ---------------------------------------------------------------- how a file is reached
 
 
@@ -127,6 +135,9 @@ class Offer(Struct, frozen=True, kw_only=True):
         licence: The licence's name, where the source knows it.
         description: A line about the model, where there is one.
         choice: Which of several was chosen and why, in words for the person; None if there was no choice.
+        statements: What its release states of itself, by the names that they have in the release.
+        contents: Each file that lies beside the weights, they included: its name in the release and its
+            SHA-256. None where the source can't say, or says it of other models too.
     """
 
     source: str
@@ -136,6 +147,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     licence: str | None = None
     description: str | None = None
     choice: str | None = None
+    statements: tuple[OfferedFile, ...] = ()
+    contents: tuple[tuple[str, str], ...] | None = None
 
     @property
     def files(self) -> tuple[OfferedFile, ...]:

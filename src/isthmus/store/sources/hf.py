@@ -2,7 +2,7 @@
 
 The listing comes through huggingface_hub, with each file's length and SHA-256; the files themselves are
 fetched as from any web server, of the very commit that was listed. A model that sees comes with its
-projector (mmproj-*.gguf), where the repository has it.
+projector (mmproj-*.gguf), where the repository has it, and a release with what it states: model.sig, gate/.
 """
 
 import re
@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from isthmus.errors import FetchError, IsthmusError, UnknownModel, UsageError
 from isthmus.store import web
+from isthmus.store.releases import SIGNATURE, is_statement
 from isthmus.store.sources.base import Bearer, Offer, OfferedFile, SourceContext, Url
 from isthmus.store.sources.variants import (
     Choice,
@@ -106,6 +107,7 @@ class _Listing(Struct, frozen=True):
 
     commit: str
     files: list[RepositoryFile]
+    statements: list[RepositoryFile]
     licence: str | None
 
 
@@ -155,6 +157,7 @@ class _Hub:
             projector=self._offered(projector, listed.commit) if projector else None,
             licence=listed.licence,
             choice=f"{chosen} of {self._repository}: {choice.why}" if choice.why else None,
+            statements=tuple(self._offered(file, listed.commit) for file in listed.statements),
         )
 
     def _offered(self, file: RepositoryFile, commit: str) -> OfferedFile:
@@ -205,13 +208,16 @@ def _read_listing(info: ModelInfo) -> _Listing:
                 RepositoryFile,
             )
             for file in info.siblings or []
-            if file.rfilename.lower().endswith(".gguf")
+            if file.rfilename.lower().endswith(".gguf") or is_statement(file.rfilename)
         ]
     except (msgspec.ValidationError, AttributeError) as error:
         raise FetchError("its listing makes no sense") from error
     if not re.fullmatch(r"[0-9a-f]{40,64}", info.sha or ""):
         raise FetchError("its listing doesn't say of which commit it is")
-    return _Listing(str(info.sha), files, _licence(info))
+    statements = [file for file in files if is_statement(file.path)]
+    signed = SIGNATURE in {file.path for file in statements}
+    models = [file for file in files if not is_statement(file.path)]
+    return _Listing(str(info.sha), models, statements if signed else [], _licence(info))
 
 
 def _licence(info: ModelInfo) -> str | None:

@@ -10,12 +10,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from isthmus.store.releases import SIGNATURE, is_statement
 from isthmus.store.sources.variants import RepositoryFile, Variant, is_projector, variants
 
 TITLE = "org.opencontainers.image.title"
 LICENCES = "org.opencontainers.image.licenses"
 DESCRIPTION = "org.opencontainers.image.description"
-_FILE_PATH = "org.cncf.model.filepath"
+FILE_PATH = "org.cncf.model.filepath"
 
 _WEIGHTS = frozenset(
     {
@@ -54,10 +55,15 @@ class Descriptor(Struct, frozen=True, rename="camel"):
         return self.digest.removeprefix("sha256:")
 
     @property
+    def path(self) -> str:
+        """The path of the file that was packed; empty where nobody says. A name only, and never followed."""
+        notes = self.annotations or {}
+        return notes.get(FILE_PATH) or notes.get(TITLE) or ""
+
+    @property
     def title(self) -> str:
         """The name of the file that was packed, without folders; empty where nobody says."""
-        notes = self.annotations or {}
-        return PurePosixPath(notes.get(TITLE) or notes.get(_FILE_PATH) or "").name
+        return PurePosixPath(self.path).name
 
     @property
     def file(self) -> RepositoryFile:
@@ -83,6 +89,21 @@ class ImageManifest(Struct, frozen=True, rename="camel"):
         marked = [layer for layer in self.layers if layer.media_type in _PROJECTOR]
         found = marked or [layer for layer in self.layers if is_projector(layer.title)]
         return found[0].file if found else None
+
+    @property
+    def statements(self) -> list[RepositoryFile]:
+        """What the release that is packed states of itself; nothing of what nobody signed."""
+        found = [
+            RepositoryFile(each.path, each.size, each.sha256)
+            for each in self.layers
+            if is_statement(each.path)
+        ]
+        return found if SIGNATURE in {each.path for each in found} else []
+
+    @property
+    def contents(self) -> tuple[tuple[str, str], ...]:
+        """Every file that is packed, by its path, with its SHA-256."""
+        return tuple((each.path or f"layer {each.sha256[:12]}", each.sha256) for each in self.layers)
 
     @property
     def left_out(self) -> list[str]:

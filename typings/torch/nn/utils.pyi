@@ -1,0 +1,3 @@
+from torch import Tensor
+
+def clip_grad_norm_(parameters: list[Tensor], longest: float) -> Tensor: ...
