@@ -90,7 +90,8 @@ def main():
     parser.add_argument("--only", choices=CASES, help="one release")
     given = parser.parse_args()
     folder = given.folder.resolve()
-    before, started = environment(), time.monotonic()
+    before = environment() | {"command": "python -m benchmarks.gate_example"}
+    started = time.monotonic()
     models = teach(folder / "models", have())
     for name in PEOPLE:
         if not (folder / f"{name}.pem").exists():
@@ -98,10 +99,17 @@ def main():
     rows = {name: gated(folder, name, models) for name in CASES if given.only in (None, name)}
     for name, row in rows.items():
         print(f"{name:11} {row['verdict']:13} wanted {row['wanted']:13} {row['words']}")
+    seconds = in_all(folder / "seconds", time.monotonic() - started)
     if given.only is None:
-        seconds = round(time.monotonic() - started)
         save("gate-example", {"environment": before, "seconds": seconds, "releases": rows})
     sys.exit(any(row["verdict"] != row["wanted"] for row in rows.values()))
+
+
+def in_all(path, seconds):
+    """How long it took together with what was done before it was stopped."""
+    total = round((float(path.read_text()) if path.exists() else 0) + seconds)
+    path.write_text(str(total))
+    return total
 
 
 # ---------------------------------------------------------------- the models
@@ -159,7 +167,6 @@ def gated(folder, name, models):
     """One release through the gate, as far as it comes; what came of it."""
     release, control, attacks, wanted = CASES[name]
     project = folder / name
-    begun = time.monotonic()
     if not (project / "evidence.jsonl").exists():
         shutil.rmtree(project, ignore_errors=True)
         begin(project, folder, models[release], models[control], attacks)
@@ -170,22 +177,25 @@ def gated(folder, name, models):
     verdict = recorded(project)
     if verdict["outcome"] == "pass":
         publish(project, folder / f"{name}-published")
-    figures = [
-        {
-            key: figure[key]
-            for key in ("area", "series", "n", "violated", "errors", "lower", "upper", "limit", "result")
-        }
-        | {"capability_loss": figure["capability_loss"]}
-        for figure in verdict["figures"]
-    ]
+    runs = {(run["area"], run["subject"], run.get("series", "none")): run for run in headers(project)}
     return {
         "verdict": verdict["outcome"],
         "wanted": wanted,
         "words": "; ".join(verdict["reasons"]) or "each bound is within its threshold",
-        "figures": figures,
+        "figures": [figure(each, runs) for each in verdict["figures"]],
         "state": state(project),
-        "seconds": round(time.monotonic() - begun),
     }
+
+
+def figure(found, runs):
+    """A figure of the verdict; of an attack, what was searched and what it cost, too."""
+    row = {name: found[name] for name in ("area", "series", "n", "violated", "errors", "limit", "result")}
+    row |= {name: round(found[name], 4) for name in ("lower", "upper")}
+    run = runs[found["area"], "release", found["series"]]
+    if capability := run.get("capability"):
+        named = ("variant", "searched", "lessons")
+        row |= {"attack": {name: run["settings"][name] for name in named}, "capability": capability}
+    return row
 
 
 def begin(project, folder, release, control, attacks):
@@ -241,10 +251,18 @@ def state(project):
 
 
 def recorded(project):
-    """The last verdict of the evidence."""
+    """The last verdict."""
+    return records(project, "verdict")[-1]["data"]
+
+
+def headers(project):
+    """What each recorded run was of."""
+    return [record["data"]["header"] for record in records(project, "run")]
+
+
+def records(project, kind):
     lines = (project / "evidence.jsonl").read_text().splitlines()
-    records = [json.loads(line)["record"] for line in lines]
-    return [record for record in records if record["kind"] == "verdict"][-1]["data"]
+    return [record for line in lines if (record := json.loads(line)["record"])["kind"] == kind]
 
 
 def digest(path):

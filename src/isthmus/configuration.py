@@ -60,13 +60,17 @@ class Source(Struct, frozen=True):
 
 
 class Configuration(Struct, frozen=True):
-    """The settings, where each of them came from, the keys of the providers and the Hub's token."""
+    """The settings, where each of them came from, the keys of the providers and the Hub's token.
+
+    ``registry_logins`` is where ``docker login`` and its like write, where there is such a file.
+    """
 
     settings: Settings
     sources: dict[str, Source]
     files: tuple[Path, ...]
     keys: dict[str, Secret]
     hf_token: Secret | None = None
+    registry_logins: Path | None = None
 
 
 def user_file() -> Path:
@@ -124,7 +128,12 @@ def load(
     settings = msgspec.convert(merged, Settings)
     _check(settings, sources)
     return Configuration(
-        settings, sources, tuple(files), dict(_keys(settings, environ)), _secret(HF_TOKEN, environ)
+        settings,
+        sources,
+        tuple(files),
+        dict(_keys(settings, environ)),
+        _secret(HF_TOKEN, environ),
+        _registry_logins(environ),
     )
 
 
@@ -319,6 +328,18 @@ def _secret(variable: str, environ: Mapping[str, str]) -> Secret | None:
     if not (value.isascii() and value.isprintable()):
         raise SettingsError(f"{variable} holds characters that no key holds")
     return Secret(value) if value else None
+
+
+def _registry_logins(environ: Mapping[str, str]) -> Path | None:
+    """The file that ``docker login`` or ``podman login`` wrote, by their rules; None where neither did."""
+    docker = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "~")).expanduser() / ".docker")
+    run = environ.get("XDG_RUNTIME_DIR")
+    places = (
+        environ.get("REGISTRY_AUTH_FILE"),
+        str(Path(docker) / "config.json"),
+        str(Path(run) / "containers" / "auth.json") if run else None,
+    )
+    return next((Path(place) for place in places if place and Path(place).is_file()), None)
 
 
 def _check(settings: Settings, sources: dict[str, Source]) -> None:

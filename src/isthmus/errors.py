@@ -17,7 +17,7 @@
     │   ├── InvalidWeights
     │   ├── DigestMismatch
     │   └── ReleaseRefused         its proof isn't what you require of its publisher
-    ├── FetchError                 a download
+    ├── FetchError                 a download, or a publication to a registry
     ├── StorageError               the disk is full, or a folder can't be written
     ├── EngineError                the local model
     │   ├── LoadError
@@ -202,7 +202,7 @@ class ReleaseRefused(ModelError):
 
 
 class FetchError(IsthmusError):
-    """A download failed."""
+    """A download failed, or a publication to a registry."""
 
     code = "fetch_failed"
     http_status = 502

@@ -155,7 +155,8 @@ class ReasoningSettings(Struct, frozen=True, forbid_unknown_fields=True):
     time_limit_s: Annotated[float, Meta(ge=0)] = 300.0
     """How long may be thought; then the answer is made of what there is. 0: as long as it takes."""
     python: bool = True
-    """Whether code may be run, in the sandbox, to see which answer passes the tests that a question shows."""
+    """Whether code may be run, in the sandbox, to see which answer passes the tests that a question shows;
+    for a hand-off, too."""
 
 
 class BudgetSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,9 +191,10 @@ class HomeOnlySettings(Struct, frozen=True, forbid_unknown_fields=True):
 class RedactionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """[handoff.redaction]: what is hidden from hosted models, and put back into their answers."""
 
-    recogniser: Literal["auto", "builtin", "rampart", "presidio", "off"] = "auto"
+    recogniser: Literal["auto", "builtin", "rampart", "presidio", "model", "off"] = "auto"
     """Who finds names and postal addresses; builtin: by what stands around them. rampart and presidio need
-    isthmus[privacy]; auto: rampart where it is installed, else builtin."""
+    isthmus[privacy]; model: the model at home, which takes seconds; auto: rampart where it is installed, else
+    builtin."""
     languages: tuple[str, ...] = ("en",)
     """Languages whose spaCy models presidio is to use; the others need no such list."""
     off: tuple[str, ...] = ()

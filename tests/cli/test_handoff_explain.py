@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from tests.upstream import Upstream, answer
+
 PROVIDER = """
 [handoff]
 mode = "{mode}"
@@ -79,3 +81,17 @@ def test_a_pattern_that_can_not_be_used_is_explained(isthmus, settings):
     shown = isthmus("handoff", "explain", "hello")
     assert shown.code == 3
     assert "handoff.redaction.patterns.PROJECT" in shown.err
+
+
+def test_the_model_at_home_is_asked_for_names_where_the_settings_say_so(isthmus, settings, tmp_path):
+    path = tmp_path / "isthmus.toml"
+    with Upstream(answer('{"people":["Cy"],"addresses":[]}')) as home:
+        at_home = f'[providers.mine]\nbase_url = "{home.url}"\nlocal = true\n'
+        asking = path.read_text().replace('"builtin"', '"model"')
+        path.write_text(f'model = "mine/small"\n{asking}\n{at_home}')
+        shown = isthmus("handoff", "explain", "Cy is 9.")
+    assert "+ <PERSON_1> is 9." in shown.out.splitlines(), shown.err
+    home.requests.clear()
+    unheard = isthmus("handoff", "explain", "Cy is 9.")
+    assert "Nothing was sent." in unheard.out
+    assert "couldn't look for names" in unheard.out

@@ -31,6 +31,7 @@ HARD = Question(
 )
 DOUBTFUL = Question("Tom has 3 cats and then buys 4 more; how many?")
 AUTO = Rules(mode="auto", provider="big")
+WHOLE = LocalAnswer("so", (-0.1,) * 20, whole=True)
 UNREACHABLE = Failed(ProviderUnreachable("big can't be reached"))
 
 
@@ -358,6 +359,12 @@ def test_a_whole_answer_in_doubt_is_asked_for_again_and_judged_with_its_like():
     assert steps.send(answer) == Sample(3)
     assert isinstance(steps.send(Samples(("so", "other"))), Hosted)
     assert seen == [(), ("so", "other")]
+    question = msgspec.structs.replace(DOUBTFUL, careful=True)
+    told = msgspec.structs.replace(answer, samples=("so", "so"))
+    for samples, scored in ((3, [(), ("so", "so")]), (0, [()])):
+        seen.clear()
+        foresee(question, Rules("auto", None, samples=samples, provider="big"), Doubting(), told)
+        assert seen == scored
 
 
 def test_no_second_opinion_is_asked_for_where_it_could_tell_nothing_new():
@@ -408,3 +415,61 @@ def test_what_cannot_be_made_safe_stays_home():
     for rules, told in ((AUTO, []), (Rules(mode="ask", provider="big"), [True])):
         (*_, step) = run(HARD, rules, *told, Failed(RedactionFailed("an image can't be redacted")))
         assert (type(step), step.decision.reason) == (Local, "redaction_failed")
+
+
+# ---------------------------------------------------------------- one threshold for each way to decide
+
+
+class Depths(Judge):
+    """A threshold of its own for each depth, and for whole answers without second opinions."""
+
+    def threshold(self, depth, *, opinions=True):
+        return {"estimate": 0.51, "watch": 0.52, "check": 0.53 if opinions else 0.54}[depth]
+
+
+class Promising(Depths):
+    promises = True
+
+
+def thresholds(question, rules, judge, *outcomes):
+    steps = conduct(question, rules, judge)
+    step = next(steps)
+    for outcome in outcomes:
+        step = steps.send(outcome)
+    return step.decision.evidence.threshold
+
+
+@pytest.mark.parametrize(
+    ("question", "rules", "outcomes", "threshold"),
+    [
+        (EASY, {}, (), 0.52),
+        (EASY, {"max_hold_tokens": 0}, (), 0.51),
+        (msgspec.structs.replace(EASY, several=True), {}, (), 0.51),
+        (msgspec.structs.replace(EASY, careful=True), {}, (WHOLE,), 0.54),
+        (msgspec.structs.replace(EASY, careful=True), {"samples": 3}, (WHOLE,), 0.53),
+        (msgspec.structs.replace(EASY, careful=True), {}, (LocalAnswer("", (), whole=True),), 0.51),
+        (DOUBTFUL, {}, (WHOLE,), 0.52),
+        (EASY, {"threshold": 0.3}, (), 0.3),
+    ],
+)
+def test_all_stages_of_a_question_share_the_threshold_of_how_it_is_decided(
+    question, rules, outcomes, threshold
+):
+    assert thresholds(question, msgspec.structs.replace(AUTO, **rules), Depths(), *outcomes) == threshold
+
+
+@pytest.mark.parametrize(
+    ("judge", "rules", "switching", "threshold"),
+    [
+        (Depths(), {}, 0.1, 0.62),
+        (Promising(), {}, 0.1, 0.52),
+        (Promising(), {}, -0.1, 0.42),
+        (Promising(), {"threshold": 0.3}, 0.1, 0.4),
+    ],
+)
+def test_the_price_of_changing_hands_never_raises_a_threshold_that_promises(
+    judge, rules, switching, threshold
+):
+    question = msgspec.structs.replace(EASY, switching=switching)
+    rules = msgspec.structs.replace(AUTO, **rules)
+    assert thresholds(question, rules, judge) == pytest.approx(threshold)

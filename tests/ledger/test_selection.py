@@ -15,6 +15,7 @@ def asked(ledger: Ledger) -> Ledger:
             question(id="home", key="team"),
             question(id="sent", target="hosted", provider="openai", reason="looks_hard"),
             question(id="later", at=NOON + timedelta(hours=1), target="hosted", provider="groq", key="team"),
+            question(id="measured", source="bench", at=NOON - timedelta(hours=1)),
         ]
     )
     return ledger
@@ -23,10 +24,12 @@ def asked(ledger: Ledger) -> Ledger:
 @pytest.mark.parametrize(
     ("selection", "names"),
     [
-        (Selection(), {"home", "sent", "later"}),
+        (Selection(), {"home", "sent", "later", "measured"}),
+        (Selection(bench=False), {"home", "sent", "later"}),
+        (Selection(bench=True), {"measured"}),
         (Selection(since=NOON + timedelta(seconds=1)), {"later"}),
-        (Selection(until=NOON), set()),
-        (Selection(until=NOON + timedelta(hours=1)), {"home", "sent"}),
+        (Selection(until=NOON), {"measured"}),
+        (Selection(since=NOON, until=NOON + timedelta(hours=1)), {"home", "sent"}),
         (Selection(target="hosted"), {"sent", "later"}),
         (Selection(target="hosted", key="team"), {"later"}),
         (Selection(reason="looks_hard"), {"sent"}),

@@ -4,6 +4,7 @@ from contextlib import aclosing, suppress
 from decimal import Decimal
 
 import anyio
+import msgspec
 import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
@@ -16,6 +17,7 @@ from isthmus.errors import (
     WorkerDied,
 )
 from isthmus.handoff.away.hosted import HostedModel
+from isthmus.handoff.redaction import Redactor
 from isthmus.handoff.rules import Rules
 from isthmus.ledger import Ledger, open_database
 from isthmus.messages import (
@@ -33,10 +35,11 @@ from isthmus.providers.hosted import Rendered
 from isthmus.providers.vendor import ANY
 from isthmus.runtime.answer import Ask, Runtime
 from isthmus.runtime.terms import Terms
-from isthmus.settings import BudgetSettings, HandoffSettings, ProviderSettings
+from isthmus.settings import BudgetSettings, HandoffSettings, ProviderSettings, RedactionSettings
 from tests.judge import Judge
 
 EASY = "What is the capital of France?"
+DOUBTFUL = "Tom has 3 cats and then buys 4 more; how many?"
 HARD = "Ann has 12 apples, Bob 7, Cy 9; how many in total, if each eats 2, and then half are sold?"
 AUTO = Rules(mode="auto", provider="big")
 ANSWER = [TextDelta("Paris"), TextDelta("."), Finish("stop", Usage(10, 2))]
@@ -362,3 +365,68 @@ def test_a_second_opinion_is_drawn_at_home_and_not_shown(ledger, hosted):
     first, second = home.requests
     assert (first.n, second.n, second.seed) == (1, 2, None)
     assert second.temperature > 0
+
+
+# ---------------------------------------------------------------- home looks for names first
+
+
+LISTED = [TextDelta('{"people":["Cy"],"addresses":[]}'), Finish("stop", Usage(9, 9))]
+READING = RedactionSettings(recogniser="model")
+
+
+def test_home_looks_for_names_before_anything_leaves_and_they_come_back(ledger, hosted):
+    model = hosted([TextDelta("<PERSON_1> has 9."), Finish("stop", Usage(20, 3))])
+    model.redactor = Redactor(READING)
+    home = ScriptedEngine(LISTED)
+    events = answer(Runtime(home, terms(AUTO, model), ledger=ledger), ask(HARD))
+    assert text(events) == "Cy has 9."
+    (left,) = model.sides["big"].provider.requests
+    assert "Bob 7, <PERSON_1> 9" in left.messages[0].text
+    assert only_row(ledger).redacted == {"PERSON": 1}
+    assert home.requests[-1].messages[-1].text == HARD
+
+
+@pytest.mark.parametrize("listed", [[TextDelta("Cy!"), Finish("stop")], [WorkerDied("it fell")]])
+def test_where_home_can_not_look_for_names_the_question_stays(ledger, hosted, listed):
+    model = hosted(AWAY)
+    model.redactor = Redactor(READING)
+    doubtful = msgspec.structs.replace(AUTO, threshold=0.0)
+    home = ScriptedEngine(listed, ANSWER)
+    events = answer(Runtime(home, terms(doubtful, model), ledger=ledger), ask(EASY))
+    assert text(events).startswith("Paris")
+    assert (model.sides["big"].provider.requests, only_row(ledger).reason) == ([], "redaction_failed")
+    assert home.closed == len(home.requests)
+
+
+def test_while_home_looks_for_names_it_writes_nothing_else(ledger, hosted):
+    model = hosted(AWAY)
+    model.redactor = Redactor(READING)
+
+    class Home(ScriptedEngine):
+        async def stream(self, request):
+            assert self.closed == len(self.requests), "it is asked two things at once"
+            async with aclosing(super().stream(request)) as events:
+                async for event in events:
+                    yield event
+
+    slow = [TokenScores((TokenScore("x", -3.0),) * 16), TextDelta("Wrong"), 3600.0, *ENDS]
+    unsure = msgspec.structs.replace(AUTO, max_hold_tokens=8)
+    home = Home(slow, LISTED)
+    events = answer(Runtime(home, terms(unsure, model), ledger=ledger), ask(DOUBTFUL))
+    assert text(events) == "From away."
+    assert home.closed == len(home.requests) == 2
+
+
+# ---------------------------------------------------------------- what a question lets one test
+
+
+def test_a_local_answer_that_breaks_its_schema_is_not_shown(ledger, hosted):
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+    request = GenerationRequest((Message("user", EASY),), response_format=form)
+    model, home = hosted(AWAY), ScriptedEngine(SCORED)
+    runtime = Runtime(home, terms(AUTO, model), ledger=ledger)
+    events = answer(runtime, Ask(request, "api", careful=True))
+    assert text(events) == "From away."
+    row = only_row(ledger)
+    assert (row.reason, row.stage) == ("answer_doubtful", "check")
+    assert row.evidence["detail"] == "the local answer isn't as its schema says"

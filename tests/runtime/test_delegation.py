@@ -9,6 +9,8 @@ import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.errors import WorkerDied
+from isthmus.handoff.away.attempt import open_side
+from isthmus.handoff.away.breaker import Breaker
 from isthmus.handoff.away.hosted import HostedModel
 from isthmus.handoff.conversations.conversation import Conversations
 from isthmus.handoff.conversations.delegate import TOOL, can_offer
@@ -293,6 +295,16 @@ def test_a_budget_of_its_own(setting):
     (notice,) = of(Notice, events)
     assert (notice.code, notice.hint) == ("budget_exceeded", "raise handoff.delegate_usd")
     assert told(runtime)[0][1].startswith("Error: this could cost")
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_its_budget_has_room_for_every_provider_that_may_bill(setting, others):
+    runtime = setting([answer("x")], [*asks(), CALLS_END], ANSWERED, usd=Decimal("0.002"))
+    sides, first = runtime.terms.hosted.sides, runtime.terms.hosted.sides["big"]
+    for number in range(others):
+        sides[f"next {number}"] = open_side(f"next {number}", first.settings, Breaker(5, 30.0))
+    run(runtime)
+    assert len(runtime.upstream.requests) == (0 if others else 1)
 
 
 def test_the_caps_of_all_calls_hold_too(setting):

@@ -23,12 +23,14 @@ def test_without_effort_nothing_stands_between(effort, settings):
     assert home.stream(asked(effort)).__qualname__ == "ScriptedEngine.stream"
 
 
-async def test_a_wave_has_no_more_samples_than_there_are_slots(settings):
-    engine = ScriptedEngine(batch(RIGHT), batch(RIGHT), model=INFO)
-    home = WithEffort(settings(engine__parallel=2, reasoning__wave=8).settings)(engine)
-    async for _ in home.stream(asked("high")):
+@pytest.mark.parametrize(("slots", "waves"), [(1, [1, 1, 1]), (8, [1, 2])])
+async def test_a_wave_has_no_more_samples_than_there_are_slots(settings, slots, waves):
+    """Of sixteen, three alike settle it: the likeliest, and two that are drawn together where there is room."""
+    engine = ScriptedEngine(*(batch(*[RIGHT] * wave) for wave in waves), model=INFO)
+    given = settings(engine__parallel=slots, reasoning__wave=8, reasoning__samples=16).settings
+    async for _ in WithEffort(given)(engine).stream(asked("high")):
         pass
-    assert [each.n for each in engine.requests] == [1, 2]
+    assert [each.n for each in engine.requests] == waves
 
 
 @pytest.mark.parametrize(

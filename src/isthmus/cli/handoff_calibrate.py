@@ -20,6 +20,9 @@ from isthmus.errors import UsageError
 from isthmus.handoff.estimator import BUILTIN, Profile, load_profile, save_profile
 from isthmus.handoff.estimator.rows import Row, read_objects, read_rows
 from isthmus.handoff.estimator.storage import profile_path
+from isthmus.handoff.judging import LocalAnswer
+from isthmus.handoff.policy import foresee
+from isthmus.handoff.rules import Question, Rules
 from isthmus.ledger import show_usd
 
 if TYPE_CHECKING:
@@ -27,9 +30,15 @@ if TYPE_CHECKING:
     from isthmus.handoff.estimator.targets import Outlook, Target
     from isthmus.runtime.collecting import Collected, Prompt
 
+_NOTHING_READ = LocalAnswer("", (), whole=True)
 ProfileOption = Annotated[str, typer.Option("--profile", metavar="NAME", help="The profile's name.")]
 
-_STAGES = {"estimate": "by the question", "check": "by the local answer"}
+_KNOWN = {
+    "estimate": "the question alone",
+    "watch": "the first tokens, in a stream",
+    "check": "the whole answer",
+    "alone": "the same, without samples",
+}
 
 
 def calibrate(
@@ -108,7 +117,8 @@ def score(
     """Print what a profile says of each row, one JSON object a line.
 
     A row with a local answer is judged by it, any other by its question: by the very code that decides in
-    mode auto. Labels in the rows are passed over.
+    mode auto. Its `samples` are always part of the score; of the decision where they are drawn, in doubt.
+    Labels in the rows are passed over.
     """
     judge = load_profile(configuration.load().settings.home_path, profile)
     table = read_rows(rows, labelled=False)
@@ -118,18 +128,25 @@ def score(
 
 def _judged(judge: Profile, row: Row, *, question_only: bool) -> dict[str, Any]:
     estimate, stage = judge.before(row.prompt), "estimate"
-    if row.answer is not None and judge.data.after is not None and not question_only:
-        estimate, stage = judge.after(estimate, row.answer), "check"
-    threshold = judge.threshold(stage)
+    read = row.answer is not None and judge.data.after is not None and not question_only
+    answer = row.answer if read and row.answer is not None else _NOTHING_READ
+    if read:
+        estimate, stage = judge.after(estimate, answer), "check"
+    decision = foresee(Question(row.prompt, careful=read), _rules(answer), judge, answer)
     return {
         "stage": stage,
         "score": round(estimate.score, 6),
         "p_local_wrong": round(estimate.p_local_wrong, 6),
         "p_hosted_right": round(estimate.p_hosted_right or 0.0, 6),
-        "threshold": round(threshold, 6),
-        "hand_over": estimate.score > threshold,
+        "threshold": round(decision.evidence.threshold or 0.0, 6),
+        "hand_over": decision.target == "hosted",
         "features": estimate.strongest(),
     }
+
+
+def _rules(answer: LocalAnswer) -> Rules:
+    """Mode auto, with further answers drawn in doubt if a row has some."""
+    return Rules(mode="auto", provider="hosted", max_hold_tokens=0, samples=len(answer.samples))
 
 
 # ---------------------------------------------------------------- what is asked for
@@ -239,7 +256,7 @@ def _show(found: "Calibrated", path: Path, target: "Target", *, as_json: bool) -
             {
                 "profile": found.profile.name,
                 "path": str(path),
-                "outlooks": found.outlooks,
+                "outlooks": _outlooks(found),
                 "remarks": found.remarks,
                 "target": str(target),
             }
@@ -247,16 +264,22 @@ def _show(found: "Calibrated", path: Path, target: "Target", *, as_json: bool) -
         return
     console.write(f"{found.profile.name}, learnt from {found.profile.data.provenance.rows} rows: {path}")
     console.write(f"Target: {target}. On rows that were not learnt from, it would come to:")
-    header = ("STAGE", "HANDED OVER", "RIGHT", "OF HOSTED", "KEPT WRONG", "THRESHOLD")
-    console.write_table(header, [_line(_STAGES[stage], each) for stage, each in found.outlooks.items()])
+    header = ("KNOWN", "HANDED OVER", "RIGHT", "OF HOSTED", "KEPT WRONG", "THRESHOLD")
+    console.write_table(header, [_line(_KNOWN[known], each) for known, each in _outlooks(found).items()])
 
 
-def _line(stage: str, outlook: "Outlook") -> tuple[str, ...]:
+def _outlooks(found: "Calibrated") -> "dict[str, Outlook]":
+    """By how much is known when it is decided."""
+    alone = {} if found.alone is None else {"alone": found.alone}
+    return {**{str(depth): each for depth, each in found.outlooks.items()}, **alone}
+
+
+def _line(known: str, outlook: "Outlook") -> tuple[str, ...]:
     def percent(value: float | None) -> str:
         return "" if value is None else f"{value:.1%}"
 
     return (
-        stage,
+        known,
         percent(outlook.handed_over),
         percent(outlook.accuracy),
         percent(outlook.of_hosted),

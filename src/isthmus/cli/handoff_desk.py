@@ -8,14 +8,16 @@ from urllib.parse import quote
 import anyio.to_thread
 import msgspec
 
+from isthmus.cli.progress import ProgressDisplay
 from isthmus.cli.server_control import as_told
+from isthmus.cli.session import show_notice
 from isthmus.configuration import Configuration
 from isthmus.errors import AlreadyDecided
-from isthmus.generator import EventStream
+from isthmus.generator import EventStream, Generator
 from isthmus.ledger import Ledger, PendingHandoffs, open_database
 from isthmus.messages import Decision, Finish, Route
 from isthmus.runtime.approving import Approver, Preview
-from isthmus.runtime.assembly import open_terms
+from isthmus.runtime.assembly import Talk, open_home, open_terms
 from isthmus.server import run_file
 from isthmus.server.handoff_shapes import (
     Approval,
@@ -66,14 +68,36 @@ async def open_desk(config: Configuration) -> AsyncGenerator[Desk, None]:
     database = await anyio.to_thread.run_sync(open_database, config.settings.ledger_path)
     try:
         with closing(Ledger(database)) as ledger:
-            terms = open_terms(config, ledger)
+            terms, home = open_terms(config, ledger), _Home(config)
+            pending = terms.pending or PendingHandoffs(database)
             try:
-                yield _Here(Approver(terms.pending or PendingHandoffs(database), terms, ledger))
+                yield _Here(Approver(pending, terms, ledger, home.open))
             finally:
                 with anyio.CancelScope(shield=True):
+                    await home.close()
                     await terms.close()
     finally:
         database.dispose()
+
+
+class _Home:
+    """The local model, opened only if it has to look for names in what waits."""
+
+    def __init__(self, config: Configuration) -> None:
+        self._config = config
+        self._opened: Generator | None = None
+
+    async def open(self) -> Generator:
+        if self._opened is None:
+            with ProgressDisplay() as progress:
+                talk = Talk(progress, show_notice)
+                self._opened = await open_home(self._config, self._config.settings.model, talk)
+        return self._opened
+
+    async def close(self) -> None:
+        """Free it."""
+        if self._opened is not None:
+            await self._opened.close()
 
 
 class _Here:

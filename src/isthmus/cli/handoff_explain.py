@@ -13,6 +13,7 @@ from isthmus.cli.answering import explain as reason
 from isthmus.cli.database import database
 from isthmus.cli.options import Json
 from isthmus.cli.running import run
+from isthmus.configuration import Configuration
 from isthmus.errors import UsageError
 from isthmus.ledger import Ledger, show_usd
 from isthmus.messages import Decision, GenerationRequest, Message
@@ -42,11 +43,22 @@ def explain(
     messages = (*((Message("system", system),) if system else ()), Message("user", text))
     request = GenerationRequest(messages, max_tokens=config.settings.max_tokens)
     with database() as engine:
-        found = run(explained(request, config, Ledger(engine)))
+        found = run(_explained(request, config, Ledger(engine)))
     if as_json:
         console.write_json(_as_json(request, found))
     else:
         _show(request, found)
+
+
+async def _explained(request: GenerationRequest, config: Configuration, ledger: Ledger) -> Explanation:
+    handoff = config.settings.handoff
+    if not (handoff.redact and handoff.redaction.recogniser == "model"):
+        return await explained(request, config, ledger)
+    # Slow to load, and wanted here alone: the local model reads it first.
+    from isthmus.cli.session import open_runtime
+
+    async with open_runtime(config) as runtime:
+        return await explained(request, config, ledger, runtime.home)
 
 
 def _text(words: Sequence[str] | None, file: Path | None) -> str:

@@ -46,6 +46,8 @@ def selection(
     reason: str | None = None,
     key: str | None = None,
     provider: str | None = None,
+    *,
+    bench: bool | None = None,
 ) -> Selection:
     """What the options choose.
 
@@ -69,6 +71,7 @@ def selection(
         reason=cast("Reason | None", word),
         key=key,
         provider=provider,
+        bench=bench,
     )
 
 

@@ -16,8 +16,9 @@ from isthmus.cli.handoff_filters import KeyOption, ProviderOption, Since, Until,
 from isthmus.cli.options import Json
 from isthmus.configuration import Configuration
 from isthmus.errors import HandoffRefused, SettingsError
-from isthmus.ledger import show_usd
+from isthmus.ledger import Ledger, show_usd
 from isthmus.ledger.clock import utc_now
+from isthmus.ledger.records import Summary
 from isthmus.ledger.report import Group, Price, Report
 from isthmus.ledger.report import report as add_up
 
@@ -38,6 +39,9 @@ def report(
     last: Annotated[
         int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N questions.")
     ] = None,
+    bench: Annotated[
+        bool, typer.Option("--bench", help="What `isthmus bench` asked, instead of what people did.")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with charts there.")
     ] = None,
@@ -45,18 +49,21 @@ def report(
 ) -> None:
     """Add up what was handed over: its share, what it cost, what was saved, and how good answers were.
 
-    Saved is what the answers from home would have cost at the hosted model's price, token for token.
+    Saved is what the answers from home would have cost at the hosted model's price, token for token. What
+    `isthmus bench` asked is told apart: nobody wanted to know it.
     """
     config = configuration.load()
     price, why_not = _price(config, provider)
     with database() as engine:
         made = add_up(
             engine,
-            selection(since=since, until=until, key=key, provider=provider),
+            selection(since, until, key=key, provider=provider, bench=bench),
             price=price,
             now=utc_now(),
             last=last,
         )
+        others = selection(since, until, key=key, provider=provider, bench=not bench)
+        benched = None if bench else Ledger(engine).summary(others)
     if html is not None:
         # Altair takes its time, and isn't there in a plain installation.
         from isthmus.cli.handoff_page import write_page
@@ -64,12 +71,17 @@ def report(
         write_page(made, html)
         console.say(f"Wrote {html}.")
     if as_json:
-        console.write_json(_for_programs(made))
+        console.write_json(_for_programs(made, benched))
     elif html is None:
         for line in _lines(made):
             console.write(line)
         if why_not and made.all.kept:
             console.note(f"what was saved can't be said: {why_not}", "isthmus handoff setup")
+        if benched is not None and benched.count:
+            console.say(
+                f"Not counted: {counted(benched.count, 'question')} of isthmus bench, for "
+                f"{show_usd(benched.spent_usd)} (isthmus handoff report --bench)."
+            )
 
 
 def _price(config: Configuration, name: str | None) -> tuple[Price | None, str | None]:
@@ -157,11 +169,12 @@ def _chart(days: Mapping[str, Group]) -> Iterator[str]:
         yield f"{day}  {bar:<{BAR}}  {group.kept} home, {group.handed_over} sent{spent}"
 
 
-def _for_programs(made: Report) -> dict[str, Any]:
-    """The report with the figures that follow from it."""
+def _for_programs(made: Report, benched: Summary | None) -> dict[str, Any]:
+    """The report with the figures that follow from it, and what it leaves out."""
     return {
         **msgspec.structs.asdict(made),
         "share_handed_over": made.all.share_handed_over,
         "everything_usd": made.everything_usd if made.priced else None,
         "saved_usd": made.all.saved_usd if made.priced else None,
+        "not_counted": benched and {"bench": {"questions": benched.count, "spent_usd": benched.spent_usd}},
     }

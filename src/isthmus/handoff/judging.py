@@ -1,10 +1,18 @@
 """The nouns of a judgement: what is known of a local answer, what is estimated, and who estimates it."""
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from isthmus.messages import FinishReason, Stage
+from isthmus.messages import FinishReason
+
+Depth: TypeAlias = Literal["estimate", "watch", "check"]
+"""How much may be known of an answer when it is decided who gives it: the question alone, its first tokens
+(what is streamed), or all of it."""
+
+DOUBT = 0.05
+"""How near to the threshold a whole answer's score must be for a second opinion to be worth its tokens:
+measured, a third of the draws bring three quarters of what drawing always brings."""
 
 
 class LocalAnswer(Struct, frozen=True):
@@ -18,6 +26,7 @@ class LocalAnswer(Struct, frozen=True):
         entropies: Of each token's likeliest rivals and the rest, in nats, where rivals were asked for.
         samples: Further answers to the same question, whole.
         voted: The share of its own samples that agree with it, where it was chosen by a vote.
+        disproved: Which test of the question's own it fails, if it fails one.
     """
 
     text: str
@@ -27,6 +36,7 @@ class LocalAnswer(Struct, frozen=True):
     entropies: tuple[float, ...] = ()
     samples: tuple[str, ...] = ()
     voted: float | None = None
+    disproved: str | None = None
 
     def beginning(self, tokens: int) -> "LocalAnswer":
         """Its first tokens, as they stood while it was written; their text is not told apart."""
@@ -84,8 +94,18 @@ class Estimator(Protocol):
         """From the whole local answer, too."""
         ...
 
-    def threshold(self, stage: Stage) -> float:
-        """The score above which it hands over."""
+    @property
+    def promises(self) -> bool:
+        """Whether its thresholds promise a risk, so that nothing may raise them."""
+        ...
+
+    def threshold(self, depth: Depth, *, opinions: bool = True) -> float:
+        """The score above which it hands over, if so much may be known of the answer.
+
+        Args:
+            depth: How much.
+            opinions: Whether further answers are drawn in doubt.
+        """
         ...
 
     def compares(self, answer: LocalAnswer) -> bool:

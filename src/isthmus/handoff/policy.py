@@ -23,7 +23,7 @@ from isthmus.errors import (
     RedactionFailed,
     RequestError,
 )
-from isthmus.handoff.judging import Estimate, Estimator, LocalAnswer
+from isthmus.handoff.judging import DOUBT, Depth, Estimate, Estimator, LocalAnswer
 from isthmus.handoff.rules import Question, Rules, closed, decide
 from isthmus.handoff.steps import (
     Conduct,
@@ -39,11 +39,6 @@ from isthmus.handoff.steps import (
     Samples,
 )
 from isthmus.messages import Decision, Evidence, Notice, Reason, Stage
-
-_DOUBT = 0.05
-"""How near to the threshold a score must be for a second opinion to be worth its tokens: measured, a third of
-the draws bring four fifths of what drawing always brings."""
-
 
 # ---------------------------------------------------------------- the conduct of one question
 
@@ -79,9 +74,10 @@ class _Judgement:
 
     def __init__(self, question: Question, rules: Rules, estimator: Estimator) -> None:
         self._rules = rules
-        self._switching = question.switching
         self._estimator = estimator
         self._before = estimator.before(question.text)
+        self._shift = _shift(question, rules, estimator)
+        self._depth: Depth = _depth(question, rules)
         self._hold = self._wanted(question)
 
     def conduct(self) -> Conduct:
@@ -93,7 +89,7 @@ class _Judgement:
                 yield from _after_failure(outcome.error, self._rules, None)
                 return
         decision = self._read(outcome)
-        if isinstance(outcome, LocalAnswer) and outcome.whole and self._in_doubt(decision, outcome):
+        if isinstance(outcome, LocalAnswer) and self._in_doubt(decision, outcome):
             samples = yield Sample(self._rules.samples)
             if isinstance(samples, Samples) and samples.texts:
                 decision = self._read(msgspec.structs.replace(outcome, samples=samples.texts))
@@ -103,10 +99,12 @@ class _Judgement:
             yield from _home(Local(decision), self._rules, None)
 
     def foresee(self, answer: LocalAnswer) -> Decision:
-        """What it would have come to, without second opinions."""
+        """What it would have come to; second opinions are asked of those that the answer has."""
         if self._hold is None:
             return self._read(None)
-        return self._read(answer if self._hold.tokens is None else answer.beginning(self._hold.tokens))
+        seen = answer if self._hold.tokens is None else answer.beginning(self._hold.tokens)
+        decision = self._read(msgspec.structs.replace(seen, samples=()))
+        return self._read(seen) if seen.samples and self._in_doubt(decision, seen) else decision
 
     def _wanted(self, question: Question) -> Hold | None:
         """How much of the local answer is worth waiting for."""
@@ -123,7 +121,8 @@ class _Judgement:
         if not isinstance(answer, LocalAnswer) or not (answer.logprobs or answer.text):
             return self._weigh(self._before, "estimate")
         if answer.whole:
-            return self._weigh(self._estimator.after(self._before, answer), "check")
+            checked = self._weigh(self._estimator.after(self._before, answer), "check")
+            return checked if answer.disproved is None else _wrong(checked, answer.disproved)
         return self._weigh(self._estimator.watch(self._before, answer), "watch")
 
     def _weigh(self, estimate: Estimate, stage: Stage) -> Decision:
@@ -139,15 +138,50 @@ class _Judgement:
         return Decision("hosted" if hard else "local", reason, stage, evidence)
 
     def _threshold(self, stage: Stage) -> float:
-        own = self._rules.threshold
-        return (self._estimator.threshold(stage) if own is None else own) + self._switching
+        """The score above which it is handed over: one for all stages that a question goes through.
+
+        But for a whole answer that tells nothing, such as a tool's call: it is judged as its question alone.
+        """
+        if (own := self._rules.threshold) is not None:
+            return own + self._shift
+        depth: Depth = self._depth
+        if depth == "check" and stage == "estimate":
+            depth = "estimate"
+        return self._estimator.threshold(depth, opinions=self._rules.samples > 0) + self._shift
 
     def _in_doubt(self, decision: Decision, answer: LocalAnswer) -> bool:
         """Whether a second opinion is allowed, could turn the decision, and can be had."""
         score, threshold = decision.evidence.score, decision.evidence.threshold
-        if not self._rules.samples or score is None or threshold is None:
+        if not (self._rules.samples and answer.whole) or score is None or threshold is None:
             return False
-        return abs(score - threshold) <= _DOUBT and self._estimator.compares(answer)
+        if answer.disproved is not None:
+            return False
+        return abs(score - threshold) <= DOUBT and self._estimator.compares(answer)
+
+
+def _wrong(decision: Decision, why: str) -> Decision:
+    """The decision about an answer that is known to be wrong: there is nothing to weigh."""
+    evidence = msgspec.structs.replace(decision.evidence, p_local_wrong=1.0, detail=why)
+    return Decision("hosted", "answer_doubtful", decision.stage, evidence)
+
+
+def _depth(question: Question, rules: Rules) -> Depth:
+    """How much may be known of the local answer when it is decided who gives one."""
+    if question.several:
+        return "estimate"
+    if question.careful:
+        return "check"
+    return "watch" if rules.max_hold_tokens else "estimate"
+
+
+def _shift(question: Question, rules: Rules, estimator: Estimator) -> float:
+    """What is added to the threshold because changing hands has its price.
+
+    A promised risk holds for the thresholds that it was tested at: the price may lower them, never raise
+    them.
+    """
+    promised = rules.threshold is None and estimator.promises
+    return min(0.0, question.switching) if promised else question.switching
 
 
 # ---------------------------------------------------------------- home, away, and back
@@ -261,7 +295,7 @@ def _hint(question: Question, shut: Decision, estimator: Estimator) -> Notice | 
     """Where hand-off was never set up: a word that it could help, if the question looks hard."""
     if not question.hints or shut.reason not in ("mode_off", "no_provider"):
         return None
-    if estimator.before(question.text).score <= estimator.threshold("estimate"):
+    if estimator.before(question.text).score <= estimator.threshold("estimate", opinions=False):
         return None
     text = "this question may be beyond the local model, so check the answer"
     return Notice("beyond_local", text, hint="isthmus handoff setup")

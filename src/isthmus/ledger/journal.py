@@ -12,8 +12,8 @@ from typing import Generic, Protocol, TypeVar
 
 from isthmus.errors import IsthmusError
 
-_GATHER_S = 0.02
-"""How long rows are gathered, so that even a busy server commits no more than fifty times a second."""
+_GATHER_S = 0.05
+"""How long rows are gathered, so that even a busy server commits no more than twenty times a second."""
 _RETRY_S = 1.0
 _TRIES = 3
 

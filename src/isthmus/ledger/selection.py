@@ -26,6 +26,8 @@ class Selection(Struct, frozen=True, kw_only=True):
     key: str | None = None
     """The name of the API key that asked."""
     provider: str | None = None
+    bench: bool | None = None
+    """Whether `isthmus bench` asked it, and no person."""
 
     def __post_init__(self) -> None:
         for name in ("since", "until"):
@@ -44,4 +46,6 @@ class Selection(Struct, frozen=True, kw_only=True):
             conditions.append(questions.c.at >= self.since)
         if self.until is not None:
             conditions.append(questions.c.at < self.until)
+        if self.bench is not None:
+            conditions.append((questions.c.source == "bench") == self.bench)
         return and_(true(), *conditions)

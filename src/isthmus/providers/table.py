@@ -222,7 +222,9 @@ OPENROUTER = Vendor(
     keys_page="https://openrouter.ai/keys",
     model="openai/gpt-oss-120b",
     prices="openrouter",
-    # It drops what a model can't do by itself. The headers by which it ranks applications are not sent.
+    # It drops what a model can't do by itself; several answers its schema doesn't know. The headers by which
+    # it ranks applications are not sent.
+    takes=Takes(refuses=HOME_ONLY | {"n"}),
 )
 
 TOGETHER = Vendor(

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from isthmus.errors import HandoffRefused, IsthmusError
 from isthmus.generator import EventStream, Generator
-from isthmus.handoff.away.hosted import Outgoing
+from isthmus.handoff.away.hosted import HostedModel, Outgoing
 from isthmus.handoff.conversations.conversation import asked_in, needs
 from isthmus.handoff.conversations.delegate import can_offer
 from isthmus.handoff.judging import LocalAnswer
@@ -38,6 +38,7 @@ from isthmus.runtime.deferring import defer
 from isthmus.runtime.delegation import Delegated
 from isthmus.runtime.held import HeldStream
 from isthmus.runtime.observing import Observer
+from isthmus.runtime.proving import disproved, proofs_of
 from isthmus.runtime.row import Row
 from isthmus.runtime.samples import draw
 from isthmus.runtime.terms import Terms
@@ -172,7 +173,7 @@ class _Journey:
         match step:
             case Hold(tokens):
                 local = self._at_home()
-                return local.draft() if await local.hold(tokens) else Failed(_why(local))
+                return await self._draft(local) if await local.hold(tokens) else Failed(_why(local))
             case Sample(count):
                 return await draw(self._home, self._read_at_home(), count)
             case Local():
@@ -184,6 +185,14 @@ class _Journey:
             case Refuse(decision, error):
                 self._row.decision = decision
                 raise error
+
+    async def _draft(self, local: HeldStream) -> LocalAnswer:
+        """What there is of the local answer, held against what the question lets one test of a whole one."""
+        draft = local.draft()
+        if not draft.whole or not (proofs := proofs_of(self._ask.request)):
+            return draft
+        failed = await disproved(draft, proofs, self._terms.workshop)
+        return draft if failed is None else msgspec.structs.replace(draft, disproved=failed)
 
     def _at_home(self) -> HeldStream:
         """The local answer's stream, begun on first use."""
@@ -209,7 +218,8 @@ class _Journey:
         if delegation is None or not self._delegates or not self._home.model.tools:
             return None
         ask, agree = self._ask, self._consent if self._terms.rules.mode == "ask" else None
-        self._row.delegated = delegation.begin(self._row.id, ask.key, ask.key_caps, agree)
+        if self._row.delegated is None:  # else home begins anew, and what it asked before stays booked
+            self._row.delegated = delegation.begin(self._row.id, ask.key, ask.key_caps, agree)
         return self._row.delegated
 
     async def _show(self, step: Local) -> Failed | _Shown:
@@ -230,7 +240,7 @@ class _Journey:
         if hosted is None:
             return None
         try:
-            outgoing = await hosted.prepare_aside(self._ask.request)
+            outgoing = await self._prepared(hosted)
         except HandoffRefused as error:
             return Failed(error)
         if self._consent is not None:
@@ -251,13 +261,21 @@ class _Journey:
         )
         return None if consent_id is None else Deferred(consent_id)
 
+    async def _prepared(self, hosted: HostedModel) -> Outgoing:
+        """What would leave. Where home has to look for names first, it does nothing else meanwhile."""
+        local = self._local
+        if hosted.asks_home and local is not None and not local.whole:
+            self._local = None
+            await local.close()
+        return await hosted.prepare_aside(self._ask.request, self._home)
+
     async def _hand_over(self, decision: Decision) -> Failed | _Shown:
         hosted = self._terms.hosted
         if hosted is None:
             raise HandoffRefused("no provider is configured", hint="isthmus handoff setup")
         try:
             # What a person has agreed to is what leaves, to the byte.
-            outgoing = self._shown or await hosted.prepare_aside(self._ask.request)
+            outgoing = self._shown or await self._prepared(hosted)
         except HandoffRefused as error:
             return Failed(error)
         call = hosted.call(outgoing, self._row.id, self._ask.key, self._ask.key_caps)

@@ -4,21 +4,25 @@ preview = await approver.preview(id)        # exactly what would leave, to whom,
 events = approver.send(preview)             # the hosted answer, with a row of its own
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from hashlib import sha256
+from typing import TypeAlias
 
 import anyio
 import anyio.to_thread
 from msgspec import Struct
 
 from isthmus.errors import AlreadyDecided, EngineError, HandoffRefused
-from isthmus.generator import EventStream
+from isthmus.generator import EventStream, Generator
 from isthmus.handoff.away.outgoing import Outgoing
 from isthmus.ledger import Caps, Keys, Ledger, Pending, PendingHandoffs, QuestionRecord
 from isthmus.messages import GenerationRequest, ModelInfo
 from isthmus.runtime.answer import Ask, Runtime
 from isthmus.runtime.observing import Answered, Observer
 from isthmus.runtime.terms import Terms
+
+OpenHome: TypeAlias = Callable[[], Awaitable[Generator]]
 
 
 class Preview(Struct, frozen=True):
@@ -41,12 +45,16 @@ class Approver:
         pending: What waits.
         terms: The person's, as they are now.
         ledger: Where the hosted answer is recorded.
+        open_home: Gives a local model, where one has to look for names in what would leave.
     """
 
-    def __init__(self, pending: PendingHandoffs, terms: Terms, ledger: Ledger) -> None:
+    def __init__(
+        self, pending: PendingHandoffs, terms: Terms, ledger: Ledger, open_home: OpenHome | None = None
+    ) -> None:
         self.pending = pending
         self._terms = terms
         self._ledger = ledger
+        self._open_home = open_home
         self._keys = Keys(ledger.engine)
 
     async def preview(self, id_: str) -> Preview:
@@ -60,9 +68,13 @@ class Approver:
         found = await anyio.to_thread.run_sync(self.pending.get, id_)
         if found.status != "pending":
             raise AlreadyDecided(f"this hand-over is {found.status}", hint="isthmus handoff pending")
-        if self._terms.hosted is None:
+        hosted, home = self._terms.hosted, None
+        if hosted is None:
             raise HandoffRefused("the settings let nothing leave now", hint="isthmus config show")
-        return Preview(found, await self._terms.hosted.prepare_aside(found.request))
+        if hosted.asks_home and self._open_home is not None:
+            home = await self._open_home()
+        # Sending it prepares it anew; what home has found in it by now, it remembers.
+        return Preview(found, await hosted.prepare_aside(found.request, home))
 
     async def send(self, shown: Preview, observer: Observer | None = None) -> EventStream:
         """Send it, once, and yield the hosted answer. Where nothing left after all, it waits again.

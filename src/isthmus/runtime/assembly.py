@@ -26,12 +26,14 @@ from isthmus.ledger import Ledger, PendingHandoffs
 from isthmus.machine import memory, survey
 from isthmus.messages import Notice, Progress
 from isthmus.naming import ModelRef, parse_model
+from isthmus.reasoning.workshop import SandboxWorkshop
 from isthmus.runtime.delegation import Delegation
 from isthmus.runtime.models import Models, resolve
 from isthmus.runtime.runners import open_runner
 from isthmus.runtime.terms import Terms
 from isthmus.settings import Secret, Settings
 from isthmus.store import Store, find, pull, pull_reference
+from isthmus.trust import admission_in
 
 
 class Talk(Struct, frozen=True):
@@ -96,7 +98,8 @@ async def have_weights(ref: ModelRef, configuration: Configuration, talk: Talk) 
     if ref.kind == "source":
         _, budget = await _loader(settings)
         room = weights_room(budget)
-        return await pull_reference(ref.value, store, fits=lambda size: size <= room, **terms)
+        admit = admission_in(settings)
+        return await pull_reference(ref.value, store, fits=lambda size: size <= room, admit=admit, **terms)
     entry = find(ref.value)
     return store.require(ref) if entry is None else await pull(entry, store, **terms)
 
@@ -117,6 +120,7 @@ def open_terms(configuration: Configuration, ledger: Ledger) -> Terms:
         marks=open_marks(handoff.home_only, ledger.engine, settings.home_path),
         conversations=Conversations(handoff.stickiness, _switching_price(hosted)) if hosted else None,
         delegation=Delegation(hosted, handoff.delegate_calls, handoff.delegate_usd) if hosted else None,
+        workshop=SandboxWorkshop() if settings.reasoning.python else None,
     )
 
 

@@ -79,7 +79,7 @@ async def collect(
     spent = Decimal(0)
     for prompt in prompts:
         request = GenerationRequest((Message("user", prompt.text),), **limits)
-        at_most = _at_most(runtime, request)
+        at_most = await _at_most(runtime, request)
         if spent + at_most > budget_usd:
             raise BudgetExceeded(
                 f"${spent:.4f} of ${budget_usd} are spent, and the next call may cost ${at_most:.4f}",
@@ -117,11 +117,11 @@ async def collect(
         )
 
 
-def _at_most(runtime: Runtime, request: GenerationRequest) -> Decimal:
+async def _at_most(runtime: Runtime, request: GenerationRequest) -> Decimal:
     hosted = runtime.terms.hosted
     if hosted is None:
         raise HandoffRefused("no provider may be asked", hint="isthmus handoff setup")
-    return hosted.prepare(request).at_most_usd
+    return (await hosted.prepare_aside(request, runtime.home)).at_most_usd
 
 
 async def _events(stream: EventStream) -> list[Event]:

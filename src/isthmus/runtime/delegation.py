@@ -138,7 +138,7 @@ class Delegated:
                 return
             results: dict[str, str] = {}
             for call in turn.questions:
-                async for event in self._ask(call, results):
+                async for event in self._ask(call, results, home):
                     yield event
             request = answered(request, turn.message, results)
 
@@ -152,7 +152,7 @@ class Delegated:
         cost_usd = self.cost_usd if self.calls else finish.cost_usd
         return msgspec.structs.replace(finish, reason=reason, usage=usage, cost_usd=cost_usd)
 
-    async def _ask(self, call: ToolCall, results: dict[str, str]) -> EventStream:
+    async def _ask(self, call: ToolCall, results: dict[str, str], home: Generator) -> EventStream:
         """Answer one of the local model's questions; ``results`` gets what it is told, whatever comes."""
         question = question_in(call)
         if question is None:
@@ -162,7 +162,7 @@ class Delegated:
             results[call.id] = self._answers[question]
             return
         try:
-            outgoing = await self._prepare(question)
+            outgoing = await self._prepare(question, home)
         except HandoffRefused as error:
             results[call.id] = f"Error: {error.message}. {_ALONE}"
             yield Notice(error.code, f"not asked: {error.message}", error.hint)
@@ -178,7 +178,7 @@ class Delegated:
         yield Notice("delegated", f"the local model asked {outgoing.provider}: {_short(question)}")
         yield ToolResult(call.id, said)
 
-    async def _prepare(self, question: str) -> Outgoing:
+    async def _prepare(self, question: str, home: Generator) -> Outgoing:
         """What would leave.
 
         Raises:
@@ -190,10 +190,12 @@ class Delegated:
                 f"the hosted model may be asked {terms.calls} times for one question",
                 hint="raise handoff.delegate_calls",
             )
-        outgoing = terms.hosted.prepare(outgoing_request(question))
-        if terms.usd is not None and self.cost_usd + outgoing.worst_usd > terms.usd:
+        outgoing = await terms.hosted.prepare_aside(outgoing_request(question), home)
+        # A provider that fails after it has worked may have billed, before the next one does.
+        at_most = outgoing.at_most_usd
+        if terms.usd is not None and self.cost_usd + at_most > terms.usd:
             raise BudgetExceeded(
-                f"this could cost {show_usd(outgoing.worst_usd)}, and of the {show_usd(terms.usd)} for the "
+                f"this could cost {show_usd(at_most)}, and of the {show_usd(terms.usd)} for the "
                 f"local model's own questions {show_usd(self.cost_usd)} is spent",
                 hint="raise handoff.delegate_usd",
             )

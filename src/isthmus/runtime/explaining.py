@@ -4,13 +4,14 @@ from msgspec import Struct
 
 from isthmus.configuration import Configuration
 from isthmus.errors import HandoffRefused
+from isthmus.generator import Generator
 from isthmus.handoff.away.hosted import HostedModel
 from isthmus.handoff.away.opening import open_line, redactor_of
 from isthmus.handoff.away.outgoing import Outgoing
 from isthmus.handoff.conversations.conversation import asked_in
 from isthmus.handoff.judging import LocalAnswer
 from isthmus.handoff.policy import conduct, foresee
-from isthmus.handoff.redaction import Redacted
+from isthmus.handoff.redaction import ModelReader, Redacted
 from isthmus.handoff.rules import Question
 from isthmus.handoff.steps import Hold, Sample
 from isthmus.ledger import Ledger
@@ -39,8 +40,20 @@ class Explanation(Struct, frozen=True):
     refusal: HandoffRefused | None
 
 
-async def explain(request: GenerationRequest, configuration: Configuration, ledger: Ledger) -> Explanation:
-    """Take a question through everything that happens before it leaves, and stop there."""
+async def explain(
+    request: GenerationRequest,
+    configuration: Configuration,
+    ledger: Ledger,
+    home: Generator | None = None,
+) -> Explanation:
+    """Take a question through everything that happens before it leaves, and stop there.
+
+    Args:
+        request: What would be asked.
+        configuration: The settings.
+        ledger: The person's; nothing is written.
+        home: The local model, where it is to look for names.
+    """
     terms = open_terms(configuration, ledger)
     try:
         turn = await Turn.begin(terms, request)
@@ -49,14 +62,18 @@ async def explain(request: GenerationRequest, configuration: Configuration, ledg
         step = next(conduct(question, terms.rules, terms.estimator))
         decision = None if isinstance(step, Hold | Sample) else step.decision
         foreseen = foresee(question, terms.rules, terms.estimator, _NOTHING_YET)
-        outgoing, redacted, refusal = await _prepared(request, configuration, ledger, terms.hosted)
+        outgoing, redacted, refusal = await _prepared(request, configuration, ledger, terms.hosted, home)
     finally:
         await terms.close()
     return Explanation(decision, foreseen, outgoing, redacted, refusal)
 
 
 async def _prepared(
-    request: GenerationRequest, configuration: Configuration, ledger: Ledger, opened: HostedModel | None
+    request: GenerationRequest,
+    configuration: Configuration,
+    ledger: Ledger,
+    opened: HostedModel | None,
+    home: Generator | None,
 ) -> tuple[Outgoing | None, Redacted | None, HandoffRefused | None]:
     """What would leave, whether or not the rules let anything leave now; by what is open where they do."""
     handoff = configuration.settings.handoff
@@ -64,8 +81,11 @@ async def _prepared(
     redactor = hosted.redactor if hosted else redactor_of(handoff)
     redacted: Redacted | None = None
     try:
-        redacted = redactor.redact(request) if redactor else None
-        return _configured(hosted).prepare(request), redacted, None
+        if redactor is not None:
+            reader = hosted.reader if hosted else ModelReader(handoff.deadline_s)
+            known = await reader.known(home, redactor.texts(request)) if redactor.asks_home else None
+            redacted = redactor.redact(request, known)
+        return await _configured(hosted).prepare_aside(request, home), redacted, None
     except HandoffRefused as error:
         return None, redacted, error
     finally:

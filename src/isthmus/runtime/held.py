@@ -77,6 +77,11 @@ class HeldStream:
         held, self._events = self._events, []
         return _joined(held) if joined else held, self._stream
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of the answer has been read."""
+        return self._whole
+
     async def close(self) -> None:
         """Stop the work behind the stream."""
         await self._stream.aclose()

@@ -9,6 +9,7 @@ from isthmus.handoff.judging import Estimator
 from isthmus.handoff.marking.marks import Marks
 from isthmus.handoff.rules import Rules
 from isthmus.ledger import PendingHandoffs
+from isthmus.reasoning.workshop import Workshop
 from isthmus.runtime.delegation import Delegation
 
 
@@ -28,6 +29,8 @@ class Terms(Struct, frozen=True):
     """Who answered the conversations under way."""
     delegation: Delegation | None = None
     """On which terms the local model may ask the hosted one by itself."""
+    workshop: Workshop | None = None
+    """Where programs run that are held against the tests that a question shows."""
 
     async def close(self) -> None:
         """Give connections back: the hosted side's, and the database's."""

@@ -27,7 +27,7 @@ from isthmus.errors import (
     ProviderTimeout,
     RequestError,
 )
-from isthmus.generator import EventStream
+from isthmus.generator import EventStream, Generator
 from isthmus.handoff.away.attempt import Attempt, Side, open_side
 from isthmus.handoff.away.attempts import Attempts
 from isthmus.handoff.away.breaker import Breaker, Health, Monotonic
@@ -35,7 +35,7 @@ from isthmus.handoff.away.outgoing import Outgoing
 from isthmus.handoff.away.pricing import per_million, worst_case, worst_case_tokens
 from isthmus.handoff.conversations.translation import for_hosted
 from isthmus.handoff.marking.marks import flagged
-from isthmus.handoff.redaction import Redacted, Redactor
+from isthmus.handoff.redaction import Known, ModelReader, Redacted, Redactor
 from isthmus.ledger import Caps, Ledger, ReservationRequest
 from isthmus.messages import Event, Finish, GenerationRequest, Notice, Usage
 from isthmus.settings import HandoffSettings, ProviderSettings, Secret
@@ -80,6 +80,7 @@ class HostedModel:
         self.sleep = sleep
         self.chance = chance
         self.redactor = redactor
+        self.reader = ModelReader(settings.deadline_s)
 
     @classmethod
     def of(
@@ -99,25 +100,25 @@ class HostedModel:
         """How each provider does, by name."""
         return {name: side.breaker.health for name, side in self.sides.items()}
 
-    def prepare(self, request: GenerationRequest) -> Outgoing:
+    @property
+    def asks_home(self) -> bool:
+        """Whether the model at home has to read what would leave before it may."""
+        return self.redactor is not None and self.redactor.asks_home
+
+    def prepare(self, request: GenerationRequest, known: Sequence[Known] | None = None) -> Outgoing:
         """Render what would leave, first to whom it would. Nothing leaves yet.
+
+        Args:
+            request: What was asked.
+            known: What the model at home has found in it, where it `asks_home`.
 
         Raises:
             HandoffRefused: It is a raw prompt, has a grammar, or is marked: the policy keeps these home. Or
                 it can't be redacted, or no provider takes it.
             PriceUnknown: The cost can't be bounded.
         """
-        if request.raw is not None:
-            raise HandoffRefused("a raw prompt stays home: hosted models take conversations")
-        if request.grammar is not None:
-            raise HandoffRefused("a question with a grammar stays home: hosted models keep to none")
-        if (mark := flagged(request)) is not None:
-            raise HandoffRefused(f"it is marked to stay home: {mark}")
-        limit = self.settings.max_output_tokens
-        bounded = msgspec.structs.replace(
-            for_hosted(request), max_tokens=min(request.max_tokens or limit, limit)
-        )
-        redaction = self.redactor.redact(bounded) if self.redactor else None
+        bounded = self._bounded(request)
+        redaction = self.redactor.redact(bounded, known) if self.redactor else None
         prepared: list[Outgoing] = []
         refusals: list[HandoffRefused] = []
         for side in sorted(self.sides.values(), key=lambda side: not side.breaker.admits):
@@ -132,15 +133,39 @@ class HostedModel:
         first, *others = prepared
         return msgspec.structs.replace(first, alternatives=tuple(others))
 
-    async def prepare_aside(self, request: GenerationRequest) -> Outgoing:
+    async def prepare_aside(self, request: GenerationRequest, home: Generator | None = None) -> Outgoing:
         """As `prepare`; a long text is read in a thread, so that nobody else waits for it.
 
+        Args:
+            request: What was asked.
+            home: Who looks for names in it, where it `asks_home`.
+
         Raises:
-            HandoffRefused: As `prepare`.
+            HandoffRefused: As `prepare`, or the model at home couldn't read it.
         """
+        known = await self._known(request, home)
         if sum(len(message.text) for message in request.messages) < _LONG:
-            return self.prepare(request)
-        return await anyio.to_thread.run_sync(self.prepare, request)
+            return self.prepare(request, known)
+        return await anyio.to_thread.run_sync(self.prepare, request, known)
+
+    async def _known(self, request: GenerationRequest, home: Generator | None) -> Sequence[Known] | None:
+        """What the model at home finds in what would leave; None where it isn't asked."""
+        if self.redactor is None or not self.redactor.asks_home:
+            return None
+        return await self.reader.known(home, self.redactor.texts(self._bounded(request)))
+
+    def _bounded(self, request: GenerationRequest) -> GenerationRequest:
+        """The request as a hosted model can read it, its answer no longer than the settings let it be."""
+        if request.raw is not None:
+            raise HandoffRefused("a raw prompt stays home: hosted models take conversations")
+        if request.grammar is not None:
+            raise HandoffRefused("a question with a grammar stays home: hosted models keep to none")
+        if (mark := flagged(request)) is not None:
+            raise HandoffRefused(f"it is marked to stay home: {mark}")
+        limit = self.settings.max_output_tokens
+        return msgspec.structs.replace(
+            for_hosted(request), max_tokens=min(request.max_tokens or limit, limit)
+        )
 
     def call(
         self, outgoing: Outgoing, question_id: str, key: str | None = None, key_caps: Caps = _UNCAPPED

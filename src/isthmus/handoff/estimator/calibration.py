@@ -7,10 +7,12 @@ import numpy as np
 from msgspec import Struct
 
 from isthmus.errors import UsageError
-from isthmus.handoff.estimator.profile import Judging, Profile, Provenance, Ranking
+from isthmus.handoff.estimator.deciding import Decider, seen_by
+from isthmus.handoff.estimator.profile import Profile, Provenance, Ranking
 from isthmus.handoff.estimator.rows import Row, Table
-from isthmus.handoff.estimator.targets import Outlook, Target, outlook, threshold_for
-from isthmus.handoff.estimator.training import BUCKETS, Learnt, learn
+from isthmus.handoff.estimator.targets import Labels, Outlook, Target, outlook, threshold_for
+from isthmus.handoff.estimator.training import BUCKETS, learn
+from isthmus.handoff.judging import Depth
 
 
 class Models(Struct, frozen=True):
@@ -21,10 +23,15 @@ class Models(Struct, frozen=True):
 
 
 class Calibrated(Struct, frozen=True):
-    """A new profile, what each stage should do with its threshold, and what the person should know."""
+    """A new profile, what it should come to, and what the person should know.
+
+    ``outlooks`` are by how much is known of an answer; ``alone`` is that of whole answers without second
+    opinions, where these would be drawn.
+    """
 
     profile: Profile
-    outlooks: dict[Judging, Outlook]
+    outlooks: dict[Depth, Outlook]
+    alone: Outlook | None
     remarks: tuple[str, ...]
 
 
@@ -45,10 +52,14 @@ def calibrate(
     models = models or Models()
     remarks = _remarks(table.rows)
     learnt = learn(table.rows, name, buckets=buckets, seed=seed)
-    outlooks = _outlooks(learnt, table.rows, target)
-    thresholds = {stage: each.threshold for stage, each in outlooks.items()}
-    # A beginning is judged by the first stage's threshold: both speak of the same questions.
-    thresholds["watch"] = thresholds["estimate"]
+    data = msgspec.structs.replace(learnt.data, ranks_by=_ranking(target))
+    seen = seen_by(Profile(data), learnt, table.rows)
+    labels = _labels(table.rows)
+    outlooks: dict[Depth, Outlook] = {
+        depth: _outlook(target, Decider(seen, depth), labels) for depth in learnt.scores
+    }
+    agree = learnt.voted is not None
+    alone = _outlook(target, Decider(seen, "check", opinions=False), labels) if agree else None
     provenance = Provenance(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         made_by="isthmus handoff calibrate",
@@ -60,26 +71,29 @@ def calibrate(
         target=str(target),
     )
     data = msgspec.structs.replace(
-        learnt.data, thresholds=thresholds, ranks_by=_ranking(target), provenance=provenance
+        data,
+        thresholds={depth: each.threshold for depth, each in outlooks.items()},
+        alone=alone and alone.threshold,
+        provenance=provenance,
     )
     missed = tuple(
-        f"{stage}: {len(learnt.scores[stage].rows)} rows can't promise {target}, so everything is handed over"
-        for stage, each in outlooks.items()
+        f"{depth}: {len(learnt.scores[depth].rows)} rows can't promise {target}, so everything is handed over"
+        for depth, each in outlooks.items()
         if not each.reached and each.handed_over == 1
     )
-    return Calibrated(Profile(data), outlooks, (*remarks, *missed))
+    return Calibrated(Profile(data), outlooks, alone, (*remarks, *missed))
 
 
-def _outlooks(learnt: Learnt, rows: tuple[Row, ...], target: Target) -> dict[Judging, Outlook]:
-    found: dict[Judging, Outlook] = {}
-    for stage, scores in learnt.scores.items():
-        told = [rows[place] for place in scores.rows]
-        local = np.array([bool(row.weak_correct) for row in told])
-        hosted = np.array([bool(row.strong_correct) for row in told])
-        score = scores.ranked(_ranking(target))
-        threshold = threshold_for(target, score, local, hosted)
-        found[stage] = outlook(target, threshold, score, local, hosted)
-    return found
+def _labels(rows: tuple[Row, ...]) -> Labels:
+    return Labels(
+        np.array([bool(row.weak_correct) for row in rows]),
+        np.array([bool(row.strong_correct) for row in rows]),
+    )
+
+
+def _outlook(target: Target, decider: Decider, labels: Labels) -> Outlook:
+    """What is decided at the threshold that the target asks for."""
+    return outlook(target, threshold_for(target, decider, labels), decider, labels)
 
 
 def _ranking(target: Target) -> Ranking:

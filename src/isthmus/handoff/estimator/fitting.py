@@ -120,19 +120,14 @@ def choose(design: Design, truth: Truths, seed: int, prior: Floats | None = None
     folds = folds_of(truth, seed)
 
     def best(candidates: Sequence[tuple[Penalties, Floats | None]]) -> Chosen:
-        tried = [_tried(design, truth, penalties, near, folds) for penalties, near in candidates]
-        return min(tried, key=lambda each: _loss(each.logits, truth))
+        found = [tried(design, truth, penalties, near, folds) for penalties, near in candidates]
+        return min(found, key=lambda each: _loss(each.logits, truth))
 
     wording = (np.inf,) if design.words is None else WORD_PENALTIES
     words = best([(Penalties(30.0, each), None) for each in wording]).penalties.words
     priors = (None,) if prior is None else (prior, None)
     near = best([(Penalties(30.0, words), each) for each in priors]).prior
     return best([(Penalties(each, words), near) for each in FEATURE_PENALTIES])
-
-
-def tried(design: Design, truth: Truths, seed: int, penalties: Penalties, prior: Floats | None) -> Chosen:
-    """These penalties and this prior, cross-validated."""
-    return _tried(design, truth, penalties, prior, folds_of(truth, seed))
 
 
 def folds_of(truth: Truths, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
@@ -144,9 +139,10 @@ def folds_of(truth: Truths, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
     return fold
 
 
-def _tried(
+def tried(
     design: Design, truth: Truths, penalties: Penalties, prior: Floats | None, folds: NDArray[np.int64]
 ) -> Chosen:
+    """These penalties and this prior, cross-validated over the folds that rows are in."""
     logits = np.empty(len(truth))
     for fold in range(FOLDS):
         inside, outside = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)

@@ -3,7 +3,7 @@
     before = profile.before(question)             # from the text alone
     seen = profile.watch(before, beginning)       # and its answer's first tokens
     known = profile.after(before, answer)         # and its whole answer
-    hand_over = known.score > profile.threshold("check")
+    hand_over = known.score > profile.threshold("check", opinions=False)
 
 Each stage has two logistic heads, P(local wrong) and P(hosted right). What the text alone gave goes into the
 later stages as two features, its logits. At run time there is nothing here but the standard library: a
@@ -22,12 +22,8 @@ from isthmus.handoff.estimator.head import WORDS, Heads, Pair, sigmoid, unpacked
 from isthmus.handoff.estimator.question import open_ended, question_features
 from isthmus.handoff.estimator.tokens import beginning_features, beginning_weight, token_features
 from isthmus.handoff.estimator.words import hashed
-from isthmus.handoff.judging import Estimate, LocalAnswer
-from isthmus.messages import Stage
+from isthmus.handoff.judging import Depth, Estimate, LocalAnswer
 from isthmus.scoring import comes_to
-
-Judging: TypeAlias = Literal["estimate", "watch", "check"]
-"""The stages at which a profile judges: `Profile.before`, `Profile.watch` and `Profile.after`."""
 
 Ranking: TypeAlias = Literal["gain", "wrong"]
 """What the score is: (P(local wrong) + P(hosted right)) / 2, or, where a risk is promised, P(local wrong)."""
@@ -69,7 +65,10 @@ class ProfileData(Struct, frozen=True):
     after: Heads | None = None
     voted: Heads | None = None
     """Of stage 3, too, where further answers are known: what they come to is one more feature there."""
-    thresholds: dict[Judging, float] = field(default_factory=dict[Judging, float])
+    thresholds: dict[Depth, float] = field(default_factory=dict[Depth, float])
+    """By how much may be known of an answer; ``check``'s with second opinions in doubt, if ``voted``."""
+    alone: float | None = None
+    """``check``'s where no second opinions are drawn; None: the same."""
     top_logprobs: int = 0
     ranks_by: Ranking = "gain"
     provenance: Provenance = Provenance()
@@ -149,10 +148,21 @@ class Profile:
         logits, terms = (logits[0] + more[0], logits[1] + more[1]), {**terms, **told}
         return self._estimate(logits, terms, before.logits, before.question)
 
-    def threshold(self, stage: Stage) -> float:
-        """The score above which a question is handed over; a stage that has none takes the first one's."""
-        own = {str(name): value for name, value in self.thresholds.items()}
-        return own.get(stage, own.get("estimate", _UNDECIDED))
+    @property
+    def promises(self) -> bool:
+        """Whether its thresholds promise a risk."""
+        return self.data.ranks_by == "wrong"
+
+    def threshold(self, depth: Depth, *, opinions: bool = True) -> float:
+        """The score above which a question is handed over; where there is none, it is the question's alone.
+
+        Args:
+            depth: How much may be known of the answer.
+            opinions: Whether further answers are drawn in doubt.
+        """
+        if depth == "check" and not opinions and self.data.alone is not None:
+            return self.data.alone
+        return self.thresholds.get(depth, self.thresholds.get("estimate", _UNDECIDED))
 
     def compares(self, answer: LocalAnswer) -> bool:
         """Whether further answers to the same question could tell it more of a whole one."""
@@ -163,14 +173,19 @@ class Profile:
 
         May well: by what is usual of them, not by the utmost, for which nearly every question would wait.
         """
+        least, most = self.reach(before, tokens)
+        return least <= threshold < most
+
+    def reach(self, before: Estimate, tokens: int) -> tuple[float, float]:
+        """Between which scores so many first tokens usually leave it; one alone where they tell nothing."""
         if self._watch is None or tokens <= 0 or open_ended(before.question):
-            return False
+            return before.score, before.score
         weight = beginning_weight(tokens)
         (wrong, right), _ = self._watch.weigh(of_question(before))
         over, up = (weight * each for each in self._reach)
         least = self._score(sigmoid(wrong - over), sigmoid(right - up))
         most = self._score(sigmoid(wrong + over), sigmoid(right + up))
-        return least <= threshold < most
+        return least, most
 
     def _score(self, wrong: float, right: float) -> float:
         return wrong if self.data.ranks_by == "wrong" else (wrong + right) / 2

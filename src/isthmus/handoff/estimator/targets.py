@@ -1,25 +1,22 @@
 """Thresholds from a target: a share of calls, a share of the hosted model's quality, or a risk.
 
-All take scores that rows got from models which never saw them, and give the score above which questions are
-handed over.
+All are chosen by what is decided (`isthmus.handoff.estimator.deciding`) on rows that got their scores from
+models which never saw them.
 """
 
 import math
-from typing import Literal, TypeAlias
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 from scipy.stats import beta
 
 from isthmus.errors import UsageError
-
-Floats: TypeAlias = NDArray[np.float64]
-Truths: TypeAlias = NDArray[np.bool_]
+from isthmus.handoff.estimator.fitting import Floats, Truths
 
 EVERYTHING = 0.0
 """A threshold above which every score lies: all is handed over."""
-NOTHING = 1.0
 
 
 class Target(Struct, frozen=True):
@@ -47,6 +44,25 @@ class Target(Struct, frozen=True):
         return f"{words[self.kind]} {self.amount:g}{sure}"
 
 
+class Decides(Protocol):
+    """What is compared with a threshold, which may depend on it."""
+
+    def scores(self, threshold: float) -> Floats:
+        """Of each row; NaN where nobody knows."""
+        ...
+
+    def candidates(self) -> Floats:
+        """Thresholds worth a try, from the most cautious to the boldest."""
+        ...
+
+
+class Labels(NamedTuple):
+    """Which model is right, of each row."""
+
+    local: Truths
+    hosted: Truths
+
+
 class Outlook(Struct, frozen=True):
     """What a threshold came to on rows that were not learnt from; None where there is nothing to tell."""
 
@@ -58,91 +74,101 @@ class Outlook(Struct, frozen=True):
     reached: bool
 
 
-def threshold_for(target: Target, score: Floats, local_right: Truths, hosted_right: Truths) -> float:
+class _Tried(NamedTuple):
+    """What a threshold comes to: of the rows that can tell, how many leave, are right, are kept wrongly."""
+
+    threshold: float
+    told: int
+    away: int
+    right: int
+    hosted_right: int
+    kept_wrong: int
+
+    @property
+    def kept(self) -> int:
+        return self.told - self.away
+
+
+def threshold_for(target: Target, decides: Decides, labels: Labels) -> float:
     """The threshold that a target asks for."""
+    tried = [_try(decides, float(each), labels) for each in decides.candidates()]
     if target.kind == "cost_share":
-        return cost_share_threshold(score, target.amount)
+        return min(tried, key=lambda each: abs(each.away - target.amount * each.told)).threshold
     if target.kind == "quality":
-        return quality_threshold(score, local_right, hosted_right, target.amount)
-    return risk_threshold(score, ~local_right, target.amount, target.confidence)
+        reached = [each.threshold for each in tried if _has_quality(each, target.amount)]
+        return max(reached, default=EVERYTHING)
+    return _risk_threshold(tried, target.amount, target.confidence)
 
 
-def outlook(
-    target: Target, threshold: float, score: Floats, local_right: Truths, hosted_right: Truths
-) -> Outlook:
+def outlook(target: Target, threshold: float, decides: Decides, labels: Labels) -> Outlook:
     """What handing over above a threshold comes to."""
-    away = score > threshold
-    accuracy = float(np.where(away, hosted_right, local_right).mean())
-    hosted = float(hosted_right.mean())
-    kept_wrong = float((~local_right[~away]).mean()) if (~away).any() else None
+    found = _try(decides, threshold, labels)
+    told = max(1, found.told)
+    share, accuracy, hosted = found.away / told, found.right / told, found.hosted_right / told
     reached = {
-        "cost_share": abs(float(away.mean()) - target.amount) <= 1 / len(score) + 1e-9,
-        "quality": accuracy >= target.amount * hosted - 1e-9,
-        "risk": kept_wrong is not None,
+        "cost_share": abs(share - target.amount) <= 1 / told + 1e-9,
+        "quality": _has_quality(found, target.amount),
+        "risk": found.kept > 0,
     }
     return Outlook(
         threshold,
-        float(away.mean()),
+        share,
         accuracy,
         accuracy / hosted if hosted else None,
-        kept_wrong,
+        found.kept_wrong / found.kept if found.kept else None,
         reached[target.kind],
     )
 
 
-def cost_share_threshold(score: Floats, share: float) -> float:
-    """The score that this share of questions lies above."""
-    return _between(np.sort(score), len(score) - round(share * len(score)))
+def _try(decides: Decides, threshold: float, labels: Labels) -> _Tried:
+    scores = decides.scores(threshold)
+    told = ~np.isnan(scores)
+    away, kept = told & (scores > threshold), scores <= threshold
+    return _Tried(
+        threshold,
+        int(told.sum()),
+        int(away.sum()),
+        int((labels.hosted & away).sum() + (labels.local & kept).sum()),
+        int((labels.hosted & told).sum()),
+        int((kept & ~labels.local).sum()),
+    )
 
 
-def quality_threshold(score: Floats, local_right: Truths, hosted_right: Truths, quality: float) -> float:
-    """The highest threshold, and so the fewest calls, that reaches this share of the hosted accuracy."""
-    order = np.argsort(-score, kind="stable")
-    gained = np.cumsum(hosted_right[order].astype(float) - local_right[order])
-    right = local_right.sum() + np.concatenate([[0.0], gained])
-    ordered = score[order]
-    # A cut may not fall between equal scores: a threshold can't tell them apart.
-    cuts = np.concatenate([[True], ordered[1:] < ordered[:-1], [True]])
-    reached = np.flatnonzero(cuts & (right >= quality * hosted_right.sum() - 1e-9))
-    return _between(np.sort(score), len(score) - int(reached[0])) if len(reached) else EVERYTHING
+def _has_quality(tried: _Tried, quality: float) -> bool:
+    return tried.right >= quality * tried.hosted_right - 1e-9
 
 
-def risk_threshold(score: Floats, local_wrong: Truths, risk: float, confidence: float) -> float:
+def _risk_threshold(tried: list[_Tried], risk: float, confidence: float) -> float:
     """The highest threshold below which answers kept at home are wrong in at most ``risk`` of cases.
 
     Learn then Test with fixed-sequence testing (Angelopoulos et al. 2021, arXiv 2110.01052, section 2.2 and
     appendix): thresholds are tried from the most cautious on, each by an exact binomial bound (Clopper and
     Pearson 1934) at the full level, up to the first that fails, so that P(risk is exceeded) <= 1 - confidence
-    for the one chosen. The sequence begins with a fifth of the rows, or as many as could pass at all
+    for the one chosen. It asks nothing of how the risk changes between them, so it holds for decisions that
+    take a second opinion, too. The sequence begins with a fifth of the rows, or as many as could pass at all
     (ln(1 - confidence) / ln(1 - risk)), and takes steps of a twentieth; counts set both, not the labels.
     """
-    order = np.argsort(score, kind="stable")
-    ordered, wrong = score[order], np.cumsum(local_wrong[order])
-    least = max(math.ceil(math.log(1 - confidence) / math.log(1 - risk)), len(score) // 5)
-    step = max(1, len(score) // 20)
+    rows = max(each.told for each in tried)
+    least = max(math.ceil(math.log(1 - confidence) / math.log(1 - risk)), rows // 5)
     chosen = EVERYTHING
-    for kept in [*range(least, len(score), step), len(score)]:
-        if kept < least:
-            continue
-        if kept < len(score) and ordered[kept - 1] == ordered[kept]:
-            continue
-        if upper_bound(int(wrong[kept - 1]), kept, confidence) > risk:
+    for each in _sequence(tried, least, max(1, rows // 20)):
+        if upper_bound(each.kept_wrong, each.kept, confidence) > risk:
             break
-        chosen = _between(ordered, kept)
+        chosen = each.threshold
     return chosen
+
+
+def _sequence(tried: list[_Tried], least: int, step: int) -> Iterator[_Tried]:
+    """Those to test: from the first that keeps enough on, each with a step more, and the boldest."""
+    wanted = least
+    for each in tried[:-1]:
+        if each.kept >= wanted:
+            wanted = each.kept + step
+            yield each
+    if tried[-1].kept >= least:
+        yield tried[-1]
 
 
 def upper_bound(wrong: int, of: int, confidence: float) -> float:
     """Clopper and Pearson's exact upper bound on a share, of which ``wrong`` in ``of`` were seen."""
     return 1.0 if wrong >= of else float(beta.ppf(confidence, wrong + 1, of - wrong))
-
-
-def _between(ordered: Floats, kept: int) -> float:
-    """A threshold that keeps the ``kept`` lowest scores: halfway to the next, where there is room between."""
-    if kept <= 0:
-        return EVERYTHING
-    if kept >= len(ordered):
-        return NOTHING
-    least, most = float(ordered[kept - 1]), float(ordered[kept])
-    halfway = (least + most) / 2
-    return halfway if halfway < most else least

@@ -26,13 +26,13 @@ from isthmus.handoff.estimator.fitting import (
     choose,
     components,
     fit,
+    folds_of,
     tried,
 )
 from isthmus.handoff.estimator.head import CLIP, Feature, Head, packed
 from isthmus.handoff.estimator.prior import sense_of
 from isthmus.handoff.estimator.profile import (
     Heads,
-    Judging,
     ProfileData,
     Ranking,
     after_features,
@@ -42,23 +42,31 @@ from isthmus.handoff.estimator.question import question_features
 from isthmus.handoff.estimator.rows import Row
 from isthmus.handoff.estimator.tokens import beginning_features, beginning_weight
 from isthmus.handoff.estimator.words import bucket_counts
-from isthmus.handoff.judging import Estimate, LocalAnswer
+from isthmus.handoff.judging import Depth, Estimate, LocalAnswer
 
 BUCKETS = 1 << 15
 """Of a profile's words: fewer make terms share a weight, more cost memory."""
 
 LEAST_ROWS = 20
 _LEAST_ANSWERS = 20
-_PREFIXES = (16, 64)
+HELD_TOKENS = 16
+"""First tokens by which the watch's threshold is drawn: as many as are held back by default."""
+_PREFIXES = (HELD_TOKENS, 64)
 """First tokens that the watch is taught on."""
 _WATCH_PENALTY = 30.0
 
 
 class Learnt(NamedTuple):
-    """A profile, what each stage says of rows that it never saw, and what the check's heads were shown."""
+    """A profile, what each stage says of rows that it never saw, and what the check's heads were shown.
+
+    ``voted`` is what the check says where it knows further answers, too; ``questions`` is what the question
+    alone came to.
+    """
 
     data: ProfileData
-    scores: dict[Judging, "Scores"]
+    scores: dict[Depth, "Scores"]
+    voted: "Scores | None"
+    questions: list[Estimate]
     values: list[dict[str, float]]
 
 
@@ -73,10 +81,11 @@ class Scores(NamedTuple):
         """What questions are ranked by."""
         return self.wrong if by == "wrong" else (self.wrong + self.right) / 2
 
-    @property
-    def score(self) -> Floats:
-        """The score by gain."""
-        return self.ranked("gain")
+    def spread(self, by: Ranking, count: int) -> Floats:
+        """The same for each of so many rows; NaN for those that don't reach the stage."""
+        found = np.full(count, np.nan)
+        found[list(self.rows)] = self.ranked(by)
+        return found
 
 
 # Its matrices are small: a second thread costs more than it brings, and on a busy machine very much more.
@@ -106,18 +115,27 @@ def learn(
     values = [question_features(row.prompt) for row in rows]
     idf, words = word_matrix([row.prompt for row in rows], buckets)
     before, chosen = stage_heads(values, truths, seed, held, words)
-    scores: dict[Judging, Scores] = {"estimate": _scores(range(len(rows)), chosen)}
-    watch, after, voted, shown = None, None, None, list[dict[str, float]]()
+    scores: dict[Depth, Scores] = {"estimate": _scores(range(len(rows)), chosen)}
+    watch, after, voted, agreed, shown = None, None, None, None, list[dict[str, float]]()
     scored = [place for place, row in enumerate(rows) if row.answer and row.answer.logprobs]
     read = [place for place, row in enumerate(rows) if row.answer and row.answer.text]
     logits = np.stack([each.logits for each in chosen], axis=1)
+    questions = [_estimate(row, own) for row, own in zip(rows, logits, strict=True)]
     if len(scored) >= _LEAST_ANSWERS:
-        watch = _watch([rows[place] for place in scored], logits[scored], _take(truths, scored))
+        beginnings = [rows[at] for at in scored], [questions[at] for at in scored]
+        watch, found = _watch(*beginnings, _take(truths, scored), seed)
+        scores["watch"] = _scores(scored, found)
     told = read if len(read) >= len(scored) else scored
     if len(told) >= _LEAST_ANSWERS:
-        shown = [after_features(_estimate(rows[at], logits[at]), _answer(rows[at])) for at in told]
-        after, voted, chosen = _check(shown, _take(truths, told), seed, held)
-        scores["check"] = _scores(told, chosen)
+        shown = [after_features(questions[at], _answer(rows[at])) for at in told]
+        after, found = _check(shown, _take(truths, told), seed, held)
+        scores["check"] = _scores(told, found)
+        agreeing = [place for place, each in enumerate(shown) if AGREEMENT in each]
+        if len(agreeing) >= _LEAST_ANSWERS:
+            places = [told[place] for place in agreeing]
+            among = [shown[place] for place in agreeing]
+            voted, found = stage_heads(among, _take(truths, places), seed, held)
+            agreed = _scores(places, found)
     rivals = 5 if any(row.answer and row.answer.entropies for row in rows) else 0
     data = ProfileData(
         name=name,
@@ -129,7 +147,7 @@ def learn(
         voted=voted,
         top_logprobs=rivals,
     )
-    return Learnt(data, scores, shown)
+    return Learnt(data, scores, agreed, questions, shown)
 
 
 def word_matrix(texts: Sequence[str], buckets: int) -> tuple[bytes, csr_matrix | None]:
@@ -175,43 +193,52 @@ def stage_heads(
     found: list[Chosen] = []
     for side, truth in enumerate(truths):
         prior = _prior(columns, side)
-        best = choose(design, truth, seed, prior) if held is None else tried(design, truth, seed, held, prior)
+        best = (
+            choose(design, truth, seed, prior)
+            if held is None
+            else tried(design, truth, held, prior, folds_of(truth, seed))
+        )
         heads.append(_head(fit(design, truth, best.penalties, best.prior), columns, directions))
         found.append(best)
     return Heads(heads[0], heads[1]), tuple(found)
 
 
-def _watch(rows: Sequence[Row], logits: Floats, truths: Sequence[Truths]) -> Heads:
-    """The watch's heads: each answer counts with each of some beginnings, in proportion to its length."""
+def _watch(
+    rows: Sequence[Row], questions: Sequence[Estimate], truths: Sequence[Truths], seed: int
+) -> tuple[Heads, list[Chosen]]:
+    """The watch's heads: each answer counts with each of some beginnings, in proportion to its length.
+
+    Beside them what they say of the shortest beginning of rows that they never saw.
+    """
     values = [
-        {**of_question(_estimate(row, own)), **beginning_features(_answer(row).beginning(tokens))}
+        {**of_question(question), **beginning_features(_answer(row).beginning(tokens))}
         for tokens in _PREFIXES
-        for row, own in zip(rows, logits, strict=True)
+        for row, question in zip(rows, questions, strict=True)
     ]
     columns = _columns(values)
     features = _matrix(values, columns)
     told = [place for place, column in enumerate(columns) if column.name.startswith("first ")]
     weights = np.repeat([beginning_weight(tokens) for tokens in _PREFIXES], len(rows))
     features[:, told] *= weights[:, None]
+    design, penalties = Design(features), Penalties(_WATCH_PENALTY)
     heads: list[Head] = []
+    found: list[Chosen] = []
     for side, truth in enumerate(truths):
-        prior = _prior(columns, side)
-        fitted = fit(Design(features), np.tile(truth, len(_PREFIXES)), Penalties(_WATCH_PENALTY), prior)
-        heads.append(_head(fitted, columns))
-    return Heads(heads[0], heads[1])
+        prior, tiled = _prior(columns, side), np.tile(truth, len(_PREFIXES))
+        heads.append(_head(fit(design, tiled, penalties, prior), columns))
+        # All beginnings of an answer are in one fold: the longer one would tell of the shorter.
+        folds = np.tile(folds_of(truth, seed), len(_PREFIXES))
+        unseen = tried(design, tiled, penalties, prior, folds)
+        found.append(unseen._replace(logits=unseen.logits[: len(rows)]))
+    return Heads(heads[0], heads[1]), found
 
 
 def _check(
     shown: Sequence[dict[str, float]], truths: Sequence[Truths], seed: int, held: Penalties | None
-) -> tuple[Heads, Heads | None, tuple[Chosen, ...]]:
-    """The check's heads without agreement, with it where enough rows have it, and what the former say."""
+) -> tuple[Heads, tuple[Chosen, ...]]:
+    """The check's heads for answers of which no others are known."""
     alone = [{name: value for name, value in each.items() if name != AGREEMENT} for each in shown]
-    after, chosen = stage_heads(alone, truths, seed, held)
-    agreeing = [place for place, each in enumerate(shown) if AGREEMENT in each]
-    if len(agreeing) < _LEAST_ANSWERS:
-        return after, None, chosen
-    voted, _ = stage_heads([shown[place] for place in agreeing], _take(truths, agreeing), seed, held)
-    return after, voted, chosen
+    return stage_heads(alone, truths, seed, held)
 
 
 def _columns(values: Sequence[dict[str, float]]) -> list[_Column]:

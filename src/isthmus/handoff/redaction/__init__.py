@@ -6,8 +6,9 @@ for event in restorer.event(hosted_event): ...
 """
 
 from isthmus.handoff.redaction.placeholders import Placeholder
+from isthmus.handoff.redaction.reading import ModelReader
 from isthmus.handoff.redaction.redactor import Redacted, Redactor
 from isthmus.handoff.redaction.repeats import Known
 from isthmus.handoff.redaction.restoring import Restorer, restore_text
 
-__all__ = ["Known", "Placeholder", "Redacted", "Redactor", "Restorer", "restore_text"]
+__all__ = ["Known", "ModelReader", "Placeholder", "Redacted", "Redactor", "Restorer", "restore_text"]

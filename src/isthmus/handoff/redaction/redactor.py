@@ -8,13 +8,12 @@ Nothing here waits, reads or writes. Whatever goes wrong is a `RedactionFailed`:
 """
 
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from isthmus.errors import IsthmusError, RedactionFailed
+from isthmus.handoff.redaction.findings import Findings
 from isthmus.handoff.redaction.json_text import Place, View, is_json
 from isthmus.handoff.redaction.placeholders import Numbering, Placeholder, taken_numbers
 from isthmus.handoff.redaction.repeats import Known, repeats, without_parts
@@ -23,9 +22,6 @@ from isthmus.handoff.redaction.rewriting import Form, rewritten
 from isthmus.handoff.redaction.spans import Recogniser, Span, settled
 from isthmus.messages import GenerationRequest
 from isthmus.settings import RedactionSettings
-
-_REMEMBERED_CHARACTERS = 4_000_000
-"""Of texts whose findings are kept: a conversation is read anew with each of its turns."""
 
 
 class Redacted(Struct, frozen=True):
@@ -62,20 +58,34 @@ class Redactor:
 
         self._settings = settings
         self._detector = Detector(settings, recogniser)
-        self._remembered: OrderedDict[str, tuple[Span, ...]] = OrderedDict()
-        self._characters = 0
-        self._remembering = threading.Lock()
+        self._findings: Findings[tuple[Span, ...]] = Findings()
 
-    def redact(self, request: GenerationRequest, known: Sequence[Known] = ()) -> Redacted:
+    @property
+    def asks_home(self) -> bool:
+        """Whether nothing may leave before the model at home has looked for names and addresses in it."""
+        return self._settings.recogniser == "model" and self._detector.looks_for_names
+
+    def texts(self, request: GenerationRequest) -> list[str]:
+        """All that a request says, as detectors read it."""
+        return [text if view is None else view.text for (text, _), view in _texts(request).items()]
+
+    def redact(self, request: GenerationRequest, known: Sequence[Known] | None = None) -> Redacted:
         """The request as it may leave.
 
         Args:
             request: What was asked.
-            known: Values that are private, whoever found them; they are hidden wherever they occur.
+            known: Values that are private, whoever found them; they are hidden wherever they occur. None:
+                nobody has looked for any.
 
         Raises:
-            RedactionFailed: It has images, which may not leave, or a detector failed.
+            RedactionFailed: It has images, which may not leave, a detector failed, or the model at home was
+                to look for names, and hasn't.
         """
+        if known is None and self.asks_home:
+            raise RedactionFailed(
+                "the model at home hasn't looked for names in it",
+                hint='set handoff.redaction.recogniser = "auto"',
+            )
         images = sum(message.images for message in request.messages)
         if images and not self._settings.images:
             raise RedactionFailed(
@@ -83,7 +93,7 @@ class Redactor:
                 hint="set handoff.redaction.images = true to let images leave",
             )
         try:
-            return self._redact(request, known, images)
+            return self._redact(request, known or (), images)
         except IsthmusError:
             raise
         except Exception as error:
@@ -91,19 +101,12 @@ class Redactor:
             raise RedactionFailed(f"what would leave can't be redacted: {type(error).__name__}") from error
 
     def _redact(self, request: GenerationRequest, known: Sequence[Known], images: int) -> Redacted:
-        texts: dict[tuple[str, Form], View | None] = {}
-
-        def collect(text: str, form: Form) -> str:
-            if (text, form) not in texts:
-                texts[text, form] = View(text) if form != "name" and is_json(text) else None
-            return text
-
-        rewritten(request, collect)
+        texts = _texts(request)
         read = {key: key[0] if view is None else view.text for key, view in texts.items()}
         found = {key: self._found(read[key], key[1]) for key in texts}
         everywhere = repeats(
             [Known(read[key][s.start : s.end], s.kind) for key, spans in found.items() for s in spans]
-            + [*known]
+            + [each for each in known if self._detector.hides(each.value, each.kind)]
         )
         places: dict[tuple[str, Form], list[Place]] = {}
         for (text, form), view in texts.items():
@@ -125,18 +128,23 @@ class Redactor:
     def _found(self, text: str, form: Form) -> Sequence[Span]:
         if form == "name":
             return (Span(0, len(text), "USERNAME"),) if text else ()
-        with self._remembering:
-            if (spans := self._remembered.get(text)) is not None:
-                self._remembered.move_to_end(text)
-                return spans
-        spans = tuple(self._detector.find(text))
-        with self._remembering:
-            self._characters += 0 if text in self._remembered else len(text)
-            self._remembered[text] = spans
-            while self._characters > _REMEMBERED_CHARACTERS:
-                forgotten, _ = self._remembered.popitem(last=False)
-                self._characters -= len(forgotten)
+        if (spans := self._findings.get(text)) is None:
+            spans = tuple(self._detector.find(text))
+            self._findings.put(text, spans)
         return spans
+
+
+def _texts(request: GenerationRequest) -> dict[tuple[str, Form], View | None]:
+    """All that a request says, each once; JSON with a view of it."""
+    texts: dict[tuple[str, Form], View | None] = {}
+
+    def collect(text: str, form: Form) -> str:
+        if (text, form) not in texts:
+            texts[text, form] = View(text) if form != "name" and is_json(text) else None
+        return text
+
+    rewritten(request, collect)
+    return texts
 
 
 _FIELD = re.compile(r'"\s*:\s*$')

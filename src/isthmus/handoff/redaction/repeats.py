@@ -10,7 +10,7 @@ from isthmus.handoff.redaction.rules import alone, compiled
 from isthmus.handoff.redaction.spans import Span
 
 _LEAST = 4
-"""Shorter values are too common to be looked for elsewhere."""
+"""Shorter values are too common to be looked for elsewhere, but for names, as they are written."""
 _RANK = 58
 _SHAPED = frozenset(
     {
@@ -29,21 +29,22 @@ class Known(Struct, frozen=True):
 
 
 def repeats(known: Sequence[Known]) -> Callable[[str], Iterable[Span]] | None:
-    """A function that finds every whole-word occurrence of some values, in any case."""
+    """A function that finds every whole-word occurrence of some values: in any case, but for short names."""
     kinds = {
         each.value.casefold(): each.kind
         for each in reversed(known)
         if len(each.value) >= _LEAST and each.kind not in _SHAPED
     }
-    if not kinds:
+    short = {each.value for each in known if each.kind == "PERSON" and 2 <= len(each.value) < _LEAST}
+    if not (kinds or short):
         return None
-    longest_first = sorted(kinds, key=len, reverse=True)
+    longest_first = sorted({*kinds, *short}, key=len, reverse=True)
     pattern = compiled("|".join(map(re2.escape, longest_first)), any_case=True)
 
     def find(text: str) -> Iterable[Span]:
         for match in pattern.finditer(text):
             start, end = match.span()
-            kind = kinds.get(text[start:end].casefold())
+            kind = "PERSON" if text[start:end] in short else kinds.get(text[start:end].casefold())
             if kind is not None and (end - start >= 16 or alone(text, start, end)):
                 yield Span(start, end, kind, _RANK)
 
