@@ -19,7 +19,9 @@ class Judge:
     def after(self, before, answer):
         return self._read(before, answer, 3.0)
 
-    def threshold(self, stage):
+    promises = False
+
+    def threshold(self, depth, *, opinions=True):
         return 0.5
 
     def compares(self, answer):

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from isthmus.store import Store
 from tests.conftest import ROOT, TINY, fetched
+from tests.engines.weights import eyes
 
 from .serving import Server, served
 
@@ -40,6 +42,16 @@ def small_server(tmp_path_factory) -> Server:
 def smart_server(tmp_path_factory) -> Server:
     """The 1.5B, with room for an agent's long prompts."""
     yield from _server(tmp_path_factory, SMART, slots=2, context=32768)
+
+
+@pytest.fixture(scope="session")
+def seeing_server(tiny, tmp_path_factory) -> Server:
+    """The tiny model with a projector: it reads a red image as the word."""
+    home = tmp_path_factory.mktemp("seeing")
+    projector = eyes(tiny.path, home / "mmproj.gguf")
+    Store(home).add_file(tiny.path, "seeing", lambda progress: None, projector=projector)
+    with served(home, name="seeing", toml=ENGINE.format(slots=2, context=2048)) as server:
+        yield server
 
 
 def _server(factory, name, *, slots, context):

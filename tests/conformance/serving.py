@@ -14,7 +14,10 @@ from msgspec import Struct
 from isthmus.server import run_file
 from isthmus.store import Store, StoredModel
 
-LOADING_S = 180
+from .patience import patience
+
+LOADING_S = patience(180)
+CLOSING_S = patience(30)
 
 
 class Server(Struct, frozen=True):
@@ -68,7 +71,7 @@ def served(home: Path, *models: StoredModel, name: str | None = None, toml: str 
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(CLOSING_S)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -77,7 +80,7 @@ def _ready(path: Path, process: subprocess.Popen[bytes], log: Path) -> run_file.
     deadline = time.monotonic() + LOADING_S
     while (run := run_file.read(path)) is None:
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, f"it was not ready within {LOADING_S} s: {log.read_text()}"
+        assert time.monotonic() < deadline, f"it was not ready within {LOADING_S:g} s: {log.read_text()}"
         time.sleep(0.1)
     return run
 

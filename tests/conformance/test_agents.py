@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import anyio
 import openai
 
+from .patience import patience
+
 CLIENT, PACKAGES = "OpenAI's Agents SDK", ("openai-agents",)
 pytestmark = pytest.mark.slow
 
@@ -34,7 +36,7 @@ asked: list[str] = []
 def model(request, smart_server):
     agents.set_tracing_disabled(True)
     client = openai.AsyncOpenAI(
-        base_url=smart_server.url, api_key=smart_server.key, max_retries=0, timeout=300
+        base_url=smart_server.url, api_key=smart_server.key, max_retries=0, timeout=patience(300)
     )
     kind = agents.OpenAIResponsesModel if request.param == "responses" else agents.OpenAIChatCompletionsModel
     return kind(model=smart_server.model, openai_client=client)

@@ -4,6 +4,8 @@ import pytest
 
 anthropic = pytest.importorskip("anthropic", reason="anthropic is not installed: make conformance")
 
+from .patience import patience
+
 CLIENT, PACKAGES = "anthropic for Python", ("anthropic",)
 HI = [{"role": "user", "content": "Say hello."}]
 WEATHER = {
@@ -21,7 +23,7 @@ WEATHER = {
 @pytest.fixture
 def client(tiny_server):
     with anthropic.Anthropic(
-        base_url=tiny_server.origin, api_key=tiny_server.key, max_retries=0, timeout=120
+        base_url=tiny_server.origin, api_key=tiny_server.key, max_retries=0, timeout=patience(120)
     ) as made:
         yield made
 

@@ -13,10 +13,12 @@ import pytest
 
 from tests.conftest import ROOT
 
+from .patience import patience
+
 CLIENT = "Coding agents: aider, Codex and opencode"
 CLIENTS = ROOT / ".venv-conformance"
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
-TIMEOUT_S = 1500
+TIMEOUT_S = patience(1500)
 
 BEFORE = '''def greet(name):
     """Greet somebody."""
@@ -110,14 +112,15 @@ name = "Isthmus"
 base_url = "{url}"
 env_key = "ISTHMUS_KEY"
 wire_api = "responses"
-stream_idle_timeout_ms = 1200000
+stream_idle_timeout_ms = {idle_ms}
 """
 
 
 def test_codex_edits_a_file(smart_server, project, did):
     home = project.parent / "codex"
     home.mkdir()
-    (home / "config.toml").write_text(CODEX.format(model=smart_server.model, url=smart_server.url))
+    where = {"model": smart_server.model, "url": smart_server.url}
+    (home / "config.toml").write_text(CODEX.format(**where, idle_ms=int(1000 * TIMEOUT_S)))
     said = talk(
         "codex",
         [

@@ -16,7 +16,7 @@ from tests.server.conftest import serving
 
 __all__ = ["serving"]
 
-CLIENT, PACKAGES = "OpenAI's Agents SDK", ("openai-agents",)
+CLIENT, PACKAGES = "OpenAI's Agents SDK, crossing over", ("openai-agents",)
 TASKS = [EASY, HARD, EASY, HARD, EASY]
 STEPS = ["local"] * 3 + ["hosted"] + ["local"] * 3 + ["hosted"] + ["local"] * 4
 

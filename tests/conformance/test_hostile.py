@@ -8,6 +8,8 @@ from contextlib import closing
 
 import pytest
 
+from .patience import patience
+
 CLIENT = "Hostile input, over sockets"
 
 FEW = {"num_predict": 2}
@@ -88,7 +90,7 @@ def send(server, body, path, **headers):
     host = server.origin.removeprefix("http://")
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {server.key}", **headers}
     began = time.monotonic()
-    with closing(http.client.HTTPConnection(host, timeout=60)) as connection:
+    with closing(http.client.HTTPConnection(host, timeout=patience(60))) as connection:
         connection.request("POST", path, data, headers)
         response = connection.getresponse()
         return response.status, response.read(), time.monotonic() - began
@@ -216,7 +218,7 @@ def test_a_client_that_hangs_up_halfway(tiny_server, did):
 
 def test_a_socket_half_closed_gets_its_answer_or_an_end(tiny_server):
     body = json.dumps(ENDPOINTS["/v1/chat/completions"]).encode()
-    with socket.create_connection(address(tiny_server), timeout=30) as connection:
+    with socket.create_connection(address(tiny_server), timeout=patience(30)) as connection:
         connection.sendall(
             b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             + f"Authorization: Bearer {tiny_server.key}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -230,7 +232,7 @@ def test_a_socket_half_closed_gets_its_answer_or_an_end(tiny_server):
 
 def test_what_is_no_http(tiny_server):
     for garbage in (b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"\0" * 1000, b"GET / HTTP/9.9\r\n\r\n"):
-        with socket.create_connection(address(tiny_server), timeout=5) as connection:
+        with socket.create_connection(address(tiny_server), timeout=patience(5)) as connection:
             connection.sendall(garbage)
             connection.shutdown(socket.SHUT_WR)
             leaks_nothing(connection.recv(65536))

@@ -8,6 +8,8 @@ from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
+from .patience import patience
+
 CLIENT = "LangChain's tests for chat models"
 PACKAGES = ("langchain-tests", "langchain-openai", "langchain-core")
 
@@ -33,7 +35,7 @@ class TestChatOpenAI(ChatModelIntegrationTests):
             "api_key": self.server.key,
             "temperature": 0,
             "max_tokens": 128,
-            "timeout": 300,
+            "timeout": patience(300),
             "max_retries": 0,
             "stream_usage": True,
         }

@@ -1,12 +1,12 @@
 """What people who come from llama.cpp's server rely on, over a real server and real weights."""
 
-import http.client
 import json
-from contextlib import closing
-from urllib.parse import urlsplit
+from functools import partial
 
 import openai
 import pytest
+
+from . import asking
 
 CLIENT = "llama.cpp's server, what its clients rely on"
 HI = [{"role": "user", "content": "Say hello."}]
@@ -26,21 +26,8 @@ TIMINGS = {
 
 @pytest.fixture
 def ask(tiny_server):
-    """``ask(path, **body)``: the status and what came; GET where there is no body."""
-
-    def send(path, *, key=tiny_server.key, **body):
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        origin = urlsplit(tiny_server.origin)
-        with closing(http.client.HTTPConnection(origin.hostname, origin.port, timeout=120)) as connection:
-            connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, headers)
-            response = connection.getresponse()
-            text = response.read().decode()
-        if response.getheader("Content-Type", "").startswith("text/event-stream"):
-            lines = (line[6:] for line in text.splitlines() if line.startswith("data: {"))
-            return response.status, [json.loads(line) for line in lines]
-        return response.status, json.loads(text)
-
-    return send
+    """``ask(path, **body)``: the status and what came."""
+    return partial(asking.ask, tiny_server)
 
 
 # ---------------------------------------------------------------- the server

@@ -6,6 +6,8 @@ import pytest
 
 ollama = pytest.importorskip("ollama", reason="ollama is not installed: make conformance")
 
+from .patience import patience
+
 CLIENT, PACKAGES = "ollama for Python", ("ollama",)
 HI = [{"role": "user", "content": "Say hello."}]
 FEW = {"num_predict": 8, "seed": 1, "temperature": 0}
@@ -19,7 +21,7 @@ COLOUR = {
 @pytest.fixture
 def client(tiny_server):
     headers = {"Authorization": f"Bearer {tiny_server.key}"}
-    client = ollama.Client(tiny_server.origin, headers=headers, timeout=120)
+    client = ollama.Client(tiny_server.origin, headers=headers, timeout=patience(120))
     yield client
     client.close()
 

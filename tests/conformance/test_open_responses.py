@@ -10,13 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from isthmus.store import Store
-from tests.engines.weights import eyes
 from tests.open_responses import check_compacted, check_event, check_response
 from tests.wire.pictures import PAINTED
 
-from .conftest import ENGINE
-from .serving import served
+from .patience import patience
 
 CLIENT = "Open Responses' acceptance cases"
 WEATHER = {
@@ -40,7 +37,9 @@ def ask(server, body, path="/responses"):
     """An answer's status and bytes."""
     headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
     address = urlsplit(server.url)
-    with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=300)) as connection:
+    with closing(
+        http.client.HTTPConnection(address.hostname, address.port, timeout=patience(300))
+    ) as connection:
         connection.request("POST", address.path + path, json.dumps({"temperature": 0, **body}), headers)
         response = connection.getresponse()
         return response.status, response.read()
@@ -148,16 +147,6 @@ def test_a_call_of_its_own_accord(small_server, did):
 # ---------------------------------------------------------------- an image
 
 
-@pytest.fixture(scope="module")
-def seeing_server(tiny, tmp_path_factory):
-    """The tiny model with a projector: it reads a red image as the word."""
-    home = tmp_path_factory.mktemp("seeing")
-    projector = eyes(tiny.path, home / "mmproj.gguf")
-    Store(home).add_file(tiny.path, "seeing", lambda progress: None, projector=projector)
-    with served(home, name="seeing", toml=ENGINE.format(slots=2, context=2048)) as server:
-        yield server
-
-
 def test_an_image(seeing_server, did):
     parts = [
         {"type": "input_text", "text": "Say this word:"},
@@ -166,6 +155,22 @@ def test_an_image(seeing_server, did):
     said = text(answered(seeing_server, message("user", parts)))
     assert "red" in said.lower()
     did(said)
+
+
+@pytest.mark.parametrize("detail", ["low", "high", "auto"])
+def test_an_image_and_its_detail(seeing_server, detail):
+    parts = [{"type": "input_image", "image_url": PAINTED["blue"], "detail": detail}]
+    body = {"model": seeing_server.model, "input": [message("user", parts)], "max_output_tokens": 8}
+    status, answer = ask(seeing_server, body)
+    assert status == 200, answer
+    check_response(json.loads(answer))
+
+
+def test_an_image_that_was_not_sent_along(seeing_server):
+    parts = [{"type": "input_image", "image_url": "https://cats.example/cat.png"}]
+    body = {"model": seeing_server.model, "input": [message("user", parts)]}
+    status, answer = ask(seeing_server, body)
+    assert (status, json.loads(answer)["error"]["type"]) == (400, "invalid_request_error")
 
 
 # ---------------------------------------------------------------- compaction

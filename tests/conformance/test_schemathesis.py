@@ -1,6 +1,13 @@
-"""schemathesis over our own document: nothing breaks, nothing leaks, every answer is as documented."""
+"""schemathesis over our own document: nothing breaks, nothing leaks, every answer is as documented.
 
+``--fuzz N`` requests go to a model that is played, in lots of a thousand, each by a seed of its own, so that
+a lot can be run again by itself (``-k seed-07``); a tenth as many go to real weights, whose parsers, samplers
+and templates take part.
+"""
+
+import logging
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -16,9 +23,16 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from isthmus.engines.scripted import ScriptedEngine
+from isthmus.messages import Finish, TextDelta, Usage
 from tests.conftest import ROOT
+from tests.server.conftest import serving
 
+from .patience import patience
+from .serving import Server
 from .test_hostile import works
+
+__all__ = ["serving"]
 
 CLIENT, PACKAGES = "schemathesis", ("schemathesis",)
 
@@ -26,14 +40,16 @@ CHECKS = [status_code_conformance, content_type_conformance, response_schema_con
 LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict")
 LIMITS = {"/responses": "max_output_tokens", "/completion": "n_predict", "/infill": "n_predict"}
 FEW = 2
-PATIENCE_S = 180
+LOT = 1000
+SAID = (TextDelta("Hello"), TextDelta(" there."), Finish("stop", Usage(9, FEW)))
 
 
 class Fuzzer:
     """Sends generated requests and keeps what is wrong with the answers, each fault once."""
 
-    def __init__(self, server):
+    def __init__(self, server, number):
         self.server = server
+        self._seed = number
         self.sent = 0
         self.statuses = Counter()
         self.faults = {}
@@ -43,7 +59,7 @@ class Fuzzer:
     def send(self, operation, mode, number):
         """About so many requests to an operation; fewer where there aren't as many different ones."""
 
-        @seed(4774)
+        @seed(self._seed)
         @settings(
             max_examples=number,
             database=None,
@@ -64,7 +80,7 @@ class Fuzzer:
         where = f"{case.method} {case.operation.path}"
         try:
             response = case.call(
-                base_url=self.server.origin, session=self._session, headers=key, timeout=PATIENCE_S
+                base_url=self.server.origin, session=self._session, headers=key, timeout=patience(180)
             )
         except requests.RequestException as error:
             self._fault(where, f"no answer: {error}"[:200], case)
@@ -108,27 +124,62 @@ class Fuzzer:
     def _fault(self, where, what, case):
         self.faults.setdefault((where, what[:60]), f"{where}: {what} | {case.as_curl_command()[:600]}")
 
+    def send_all(self, number):
+        """So many requests: a few that fit to each operation, the rest to those that take a body."""
+        document = schemathesis.openapi.from_url(
+            f"{self.server.origin}/openapi.json", headers={"Authorization": f"Bearer {self.server.key}"}
+        )
+        operations = [each.ok() for each in document.get_all_operations()]
+        with_bodies = [each for each in operations if each.body]
+        for operation in operations:
+            self.send(operation, GenerationMode.POSITIVE, 3)
+        share = max(1, (number - self.sent) // (2 * len(with_bodies)) + 1)
+        for operation in with_bodies:
+            for mode in (GenerationMode.NEGATIVE, GenerationMode.POSITIVE):
+                self.send(operation, mode, share)
+        told = ", ".join(f"{count} of status {status}" for status, count in sorted(self.statuses.items()))
+        return f"{self.sent} requests to {len(operations)} operations: {told}"
 
-@pytest.fixture(scope="module")
-def number(request):
-    return request.config.getoption("--fuzz", None) or 500
+    def judge(self):
+        """Nothing was wrong, and the next request works."""
+        works(self.server)
+        traceback = self.server.log.read_text().partition("Traceback")[2][:3000]
+        assert not self.faults, "\n".join([*self.faults.values(), traceback])
 
 
-def test_generated_requests(tiny_server, number, did):
-    document = schemathesis.openapi.from_url(
-        f"{tiny_server.origin}/openapi.json", headers={"Authorization": f"Bearer {tiny_server.key}"}
-    )
-    operations = [each.ok() for each in document.get_all_operations()]
-    with_bodies = [each for each in operations if each.body]
-    fuzzer = Fuzzer(tiny_server)
-    for operation in operations:
-        fuzzer.send(operation, GenerationMode.POSITIVE, 3)
-    share = max(1, (number - fuzzer.sent) // (2 * len(with_bodies)) + 1)
-    for operation in with_bodies:
-        for mode in (GenerationMode.NEGATIVE, GenerationMode.POSITIVE):
-            fuzzer.send(operation, mode, share)
-    told = ", ".join(f"{count} of status {status}" for status, count in sorted(fuzzer.statuses.items()))
-    did(f"{fuzzer.sent} requests to {len(operations)} operations: {told}")
-    works(tiny_server)
-    log = tiny_server.log.read_text().partition("Traceback")[2][:3000]
-    assert not fuzzer.faults, "\n".join([*fuzzer.faults.values(), log])
+def asked_for(config):
+    return config.getoption("--fuzz", None) or LOT
+
+
+def pytest_generate_tests(metafunc):
+    if "lot" in metafunc.fixturenames:
+        whole, rest = divmod(asked_for(metafunc.config), LOT)
+        lots = [LOT] * whole + [rest] * bool(rest)
+        metafunc.parametrize(
+            "lot", [*enumerate(lots, 1)], ids=[f"seed-{at:02}" for at in range(1, len(lots) + 1)]
+        )
+
+
+@pytest.fixture
+def played_server(serving, tmp_path):
+    """A model that always says the same, behind a server with a key."""
+    log = tmp_path / "serve.log"
+    with closing(logging.FileHandler(log)) as handler, serving(ScriptedEngine(SAID)) as server:
+        logging.getLogger("isthmus").addHandler(handler)
+        _, secret = server.keys.create("conformance", scopes=("infer", "manage"))
+        home = server.settings.home_path
+        yield Server(f"http://127.0.0.1:{server.port}", secret.reveal(), server.run.model, home, log)
+        logging.getLogger("isthmus").removeHandler(handler)
+
+
+def test_generated_requests(played_server, lot, did):
+    number, size = lot
+    fuzzer = Fuzzer(played_server, number)
+    did(fuzzer.send_all(size))
+    fuzzer.judge()
+
+
+def test_generated_requests_and_real_weights(tiny_server, request, did):
+    fuzzer = Fuzzer(tiny_server, 4774)
+    did(fuzzer.send_all(asked_for(request.config) // 10))
+    fuzzer.judge()

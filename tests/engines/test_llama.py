@@ -63,7 +63,7 @@ def endless(tokens):
 
 def with_engine(model, work, settings=SETTINGS, **more):
     async def main():
-        engine = LlamaEngine(verify(model), settings, **more)
+        engine = LlamaEngine(verify(model, adapters=settings.adapters), settings, **more)
         try:
             return await work(engine)
         finally:
@@ -334,7 +334,7 @@ def test_the_worker_ends_when_its_parent_is_killed(tiny, tmp_path):
 
 def test_a_worker_whose_parent_dies_while_it_loads_ends_too(tiny):
     settings = EngineSettings(context_length=512, parallel=1)
-    with verify(tiny) as model, lent_files(model, None, ()) as files:
+    with verify(tiny) as model, lent_files(model) as files:
         config = {
             **worker_config(Loading(model=model, settings=settings), files, "k"),
             "model": [str(tiny.path)],

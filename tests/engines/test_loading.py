@@ -22,7 +22,7 @@ def plan_for(model, budget):
 
 
 def config(tiny, settings=EngineSettings(), **more):  # noqa: B008 - frozen
-    with verify(tiny) as model, lent_files(model, None, ()) as files:
+    with verify(tiny) as model, lent_files(model) as files:
         made = {"plan": plan_for(model, more["budget"])} if "budget" in more else {}
         return worker_config(Loading(model=model, settings=settings, **made, **more), files, "k")
 

@@ -218,7 +218,7 @@ def test_it_inherits_open_weights(start, tmp_path):
 
 def test_it_loads_a_split_model(tmp_path):
     program = fake_server(tmp_path / "bin")
-    with verify(split_gguf(tmp_path, 3)[0]) as model, lent_files(model, None, ()) as files:
+    with verify(split_gguf(tmp_path, 3)[0]) as model, lent_files(model) as files:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "isthmus.engines.program", str(program)],
             stdin=subprocess.PIPE,

@@ -9,7 +9,6 @@ pytest.importorskip("inspect_ai", reason="the extra evals isn't installed")
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import GenerateConfig, ModelAPI, ModelOutput, get_model, modelapi
 
-from isthmus.evals.agent_tools import clipped
 from isthmus.evals.data import load, locate
 from isthmus.evals.plans import Terms
 from isthmus.evals.tasks import task_of
@@ -100,12 +99,3 @@ def test_an_agent_that_does_nothing_has_not_solved_it(tmp_path):
     sample = worked(tmp_path, call("submit", answer="done"))
     (score,) = sample.scores.values()
     assert (score.value, score.answer) == ("I", None)
-
-
-def test_long_output_is_clipped_in_its_middle():
-    text = "a" * 5_000 + "b" * 5_000
-    assert clipped("short") == "short"
-    short = clipped(text, 100)
-    assert short.startswith("a" * 50)
-    assert short.endswith("b" * 50)
-    assert "9900 characters left out" in short

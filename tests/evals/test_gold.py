@@ -42,6 +42,13 @@ async def test_wanted_calls_are_their_own_solution():
     assert found.good
 
 
+async def test_a_wanted_object_has_accepted_values_of_its_own():
+    rules = [{"field": ["age"], "value": ["25", "26"]}, {"field": ["job"], "value": ["", "cook"]}]
+    call = ExpectedCall("find", {"range": ({"low": [1, 2], "high": ["", 9]},), "rules": (rules,)})
+    (found,), _ = await proven(Problem("1", "?", "calls", calls=(call,)))
+    assert found.good
+
+
 async def test_what_only_a_model_can_judge_is_left_out():
     found, _ = await proven(Problem("1", "?", "judge", "x"))
     assert found == []

@@ -144,6 +144,27 @@ def test_a_hosted_run_that_home_answers_is_an_error_not_a_result(isthmus, sums):
     assert "home did" in figures["error_texts"][0]
 
 
+@pytest.mark.parametrize("judge", ["home/judge", "hosted"])
+def test_a_judge_decides_what_no_rule_can_and_what_it_takes_is_not_the_answers(isthmus, judge):
+    def says(request):
+        text = request.json["messages"][-1]["content"]
+        if not text.startswith("Judge whether"):
+            return answer("Lyon it is." if "France" in text else "Tokyo it is.")
+        verdict = "RIGHT" if "Tokyo it is" in text else "WRONG"
+        return answer(f"The answer names a town, and long words say so. VERDICT: {verdict}")
+
+    rows = [("Japan", "Tokyo"), ("France", "Paris")]
+    lines = [{"prompt": f"Capital of {a}?", "answer": b, "grade": "judge"} for a, b in rows]
+    Path("towns.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    with Upstream(says) as home, Upstream(says) as away:
+        write_settings(home.url, away.url)
+        (figures,) = bench(isthmus, "run", "towns.jsonl", "-m", "home/small", "--judge", judge)["figures"]
+        assert (figures["right"], figures["wrong"], figures["errors"]) == (1, 1, 0)
+        assert (figures["completion_tokens"], float(figures["cost_usd"])) == (6, 0)
+        asked = home.requests if judge == "home/judge" else away.requests
+        assert sum("Judge whether" in each.json["messages"][-1]["content"] for each in asked) == 2
+
+
 def test_what_cannot_be_measured_is_refused_before_the_first_answer(isthmus, sums):
     with Upstream(adds(lambda total: True)) as home:
         write_settings(home.url)

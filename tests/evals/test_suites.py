@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from isthmus.errors import UsageError
+from isthmus.evals.data import digests_of
 from isthmus.evals.suites import suites
 
 
@@ -118,6 +119,14 @@ def test_calls_have_schemas_of_json_and_arguments_that_may_be_left_out():
         "properties": {"w": {"type": "number"}, "any": {}},
     }
     assert problem.calls[0].arguments == {"w": (3.0, 3), "unit": ("cm", None)}
+
+
+def test_other_answers_to_the_same_questions_are_another_benchmark():
+    path = written("bfcl/simple.json", CALL)
+    written("bfcl/possible_answer/simple.json", TRUTH)
+    before = digests_of(path, suites()["calls"])
+    written("bfcl/possible_answer/simple.json", {**TRUTH, "ground_truth": []})
+    assert digests_of(path, suites()["calls"]) != before
 
 
 def test_calls_without_what_is_right_are_refused():

@@ -48,3 +48,8 @@ def test_every_cell_has_figures_even_before_its_first_answer():
         Cell(plan().sources[0], HOME).slug,
         Cell(plan().sources[0], BOTH).slug,
     }
+
+
+def test_a_report_names_files_without_their_folders():
+    (source,) = report_of(home="rw").plan.sources
+    assert (source.path, source.sha256) == ("test.jsonl", plan().sources[0].sha256)

@@ -6,6 +6,7 @@ import openai
 import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
+from isthmus.errors import ModelError
 from isthmus.messages import Finish, TextDelta, Usage
 from tests.clients import opened
 from tests.server.test_chat import HI, post
@@ -28,3 +29,16 @@ def test_what_is_not_there_is_told_in_words(serving):
         status, _, body = post(server, {}, "/v2/chat/completions")
         assert status == 404
         assert "there is nothing at POST /v2/chat/completions" in json.loads(body)["error"]["message"]
+
+
+def test_a_damaged_entry_is_told_without_its_place(serving, caplog):
+    with serving(ScriptedEngine(HELLO), names=("good", "bad")) as server:
+        (entry,) = server.settings.home_path.rglob("bad/latest.json")
+        entry.write_text("{")
+        status, _, body = post(server, {"messages": HI, "model": "bad"})
+        assert (status, post(server, {"messages": HI})[0]) == (ModelError.http_status, 200)
+    fault = json.loads(body)["error"]
+    assert fault["message"].startswith("the store's entry for bad is damaged (latest.json: ")
+    assert str(entry.parent.parent) not in body.decode()
+    assert fault["hint"] == "isthmus rm bad"
+    assert str(entry) in caplog.text

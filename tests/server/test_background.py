@@ -124,14 +124,19 @@ def test_a_fault_in_one_job_leaves_the_others_alone(caplog):
     assert "oops" in caplog.text
 
 
-def test_what_can_not_be_kept_is_logged(caplog):
+@pytest.mark.parametrize("error", [StorageError("the disk is full"), ValueError("the disk is full")])
+def test_what_can_not_be_kept_is_logged_and_ends_no_other(caplog, error):
     async def full():
-        raise StorageError("the disk is full")
+        raise error
 
     async def use(background):
         one = job()
         background.start(one, lambda: one.work(said(DONE), full))
         await one.over.wait()
+        other = job()
+        background.start(other, lambda: other.work(said(DONE), keep))
+        await other.over.wait()
+        assert status_of(other) == "completed"
 
     in_background(use)
     assert "the disk is full" in caplog.text

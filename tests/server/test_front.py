@@ -5,11 +5,14 @@ import json
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
+import anyio
 import pytest
 
 from isthmus.engines.scripted import ScriptedEngine
 from isthmus.messages import Finish, TextDelta, Usage
+from isthmus.server.front import Front
 from tests.server.test_chat import HI, post, wait_until
 from tests.server.test_guard import ask, made
 
@@ -52,6 +55,25 @@ def test_an_answer_leaves_nothing_for_the_collector(serving):
             wait_until(lambda: len(left()) <= before)
         finally:
             gc.enable()
+
+
+def test_a_watcher_that_fails_keeps_no_other_from_being_told(caplog):
+    def fails(exchange):
+        raise ValueError("oops")
+
+    async def answer(scope, receive, send):
+        pass
+
+    async def ask_once(told):
+        service = SimpleNamespace(enter=lambda: None, leave=lambda: None, draining=False)
+        front = Front(answer, service=service, templates={}, watchers=[fails, told.append])
+        await front({"type": "http", "method": "GET", "path": "/", "headers": []}, None, None)
+        await anyio.lowlevel.checkpoint()
+
+    told = []
+    anyio.run(ask_once, told)
+    assert [exchange.path for exchange in told] == ["/"]
+    assert "oops" in caplog.text
 
 
 @pytest.mark.parametrize(

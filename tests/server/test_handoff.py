@@ -27,7 +27,7 @@ def asked(serving, settings):
     """``asked(*replies)``: a server in mode ask, and the hosted side that gives these replies."""
     opened = []
 
-    def serve(*replies, base_url=None, local_only=False, **flags):
+    def serve(*replies, base_url=None, local_only=False, home=(HOME,), recogniser="auto", **flags):
         upstream = Upstream(*(replies or [answer("From away.")])).__enter__()
         away = {
             "providers__big__base_url": base_url or upstream.url,
@@ -37,12 +37,13 @@ def asked(serving, settings):
             "handoff__provider": "big",
             "handoff__mode": "ask",
             "handoff__local_only": local_only,
+            "handoff__redaction__recogniser": recogniser,
         }
         config = settings(**away)
         database = open_database(config.settings.ledger_path)
         hosted = open_terms(config, Ledger(database)).hosted
         rules = Rules(mode="ask", provider="big", local_only=local_only)
-        context = serving(ScriptedEngine(HOME), rules=rules, hosted=hosted, **flags)
+        context = serving(ScriptedEngine(*home), rules=rules, hosted=hosted, **flags)
         server = context.__enter__()
         opened.append((context, upstream, database))
         server.upstream = upstream
@@ -88,6 +89,18 @@ def ask(server, text=HARD, **headers):
 
 def waits(server, **headers):
     return ask(server, **headers).headers["x-isthmus-consent-id"]
+
+
+def test_what_home_found_in_it_is_hidden_when_it_is_shown_and_when_it_is_sent(asked):
+    listed = [TextDelta('{"people":["Cy"],"addresses":[]}'), Finish("stop")]
+    server = asked(answer("<PERSON_1> has most."), home=(HOME, listed), recogniser="model")
+    id_ = waits(server)
+    shown = call(server, "GET", f"{PENDING}/{id_}").json
+    assert "Bob 7, <PERSON_1> 9" in json.dumps(shown["leaves"])
+    sent = call(server, "POST", f"{PENDING}/{id_}/approve", {"digest": shown["digest"]})
+    assert sent.json["choices"][0]["message"]["content"] == "Cy has most."
+    (left,) = server.upstream.requests
+    assert "Cy" not in left.body.decode()
 
 
 # ---------------------------------------------------------------- over every API

@@ -6,6 +6,7 @@ import re
 from contextlib import closing
 from unittest.mock import MagicMock
 
+import jsonschema_rs
 import msgspec
 import pytest
 from msgspec import Struct
@@ -213,3 +214,14 @@ def test_an_error_is_as_the_document_says(served, path, shape):
     status, _, body = get(served, path)
     assert status == 404
     assert undocumented(json.loads(body), shape) == []
+
+
+def test_chosen_fields_are_an_answer_that_the_document_knows(served, own):
+    operation = own["paths"]["/completion"]["post"]
+    content = operation["responses"]["200"]["content"]["application/json"]
+    schema = jsonschema_rs.validator_for({**content["schema"], "components": own["components"]})
+    for fields in ([], ["content"], ["nothing"]):
+        for prompt in ("a", ["a", "b"]):
+            body = json.dumps({"prompt": prompt, "n_predict": 1, "response_fields": fields})
+            status, _, answer = get(served, "/completion", "POST", body)
+            assert (status, schema.is_valid(json.loads(answer))) == (200, True)

@@ -161,6 +161,8 @@ class AnswerView:
 def explain(decision: Decision) -> str:
     """Why, in words."""
     words, p = _REASONS[decision.reason], decision.evidence.p_local_wrong
+    if decision.reason == "answer_doubtful" and decision.evidence.detail:
+        return decision.evidence.detail
     # Once the person has decided, the estimate is no longer the reason.
     judged = decision.reason.startswith(("looks_", "answer_"))
     return f"{words}, P(wrong at home) = {p:.2f}" if judged and p is not None else words

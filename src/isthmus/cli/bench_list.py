@@ -7,7 +7,7 @@ from isthmus.cli import console
 from isthmus.cli.options import Json
 from isthmus.errors import UsageError
 from isthmus.evals.folders import RunFolder, runs
-from isthmus.evals.suites import Suite, suites
+from isthmus.evals.suites import Published, Suite, suites
 
 _SHOWN_RUNS = 20
 
@@ -30,7 +30,11 @@ def list_benchmarks(as_json: Json = False) -> None:
 def _data(suite: Suite) -> str:
     if suite.bundled is not None:
         return "comes with it"
-    return ", ".join(each.name for each in suite.published) or "a file of yours"
+    return ", ".join(map(_published, suite.published)) or "a file of yours"
+
+
+def _published(file: Published) -> str:
+    return file.name if file.sha256 else f"{file.name} (of no known hash)"
 
 
 def _as_object(suite: Suite) -> dict[str, Any]:

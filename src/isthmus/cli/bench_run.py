@@ -116,6 +116,7 @@ def frontier(
 
 
 def _carry_out(datasets: Mapping[Source, Dataset], plan: Plan, into: Path | None, *, as_json: bool) -> None:
+    from isthmus.evals.judging import HOSTED
     from isthmus.evals.provider import configured
     from isthmus.evals.reporting import make_report
     from isthmus.evals.running import run as carry_out
@@ -123,6 +124,8 @@ def _carry_out(datasets: Mapping[Source, Dataset], plan: Plan, into: Path | None
     config = configuration.load()
     for subject in plan.subjects:
         configured(subject.model, subject.handoff)
+    if plan.terms.judge == HOSTED:
+        configured("default", "always")
     check_sandbox(datasets)
     _have_models(plan, config)
     folder = RunFolder(into or config.settings.home_path / "bench" / plan.name)
@@ -162,9 +165,13 @@ def check_sandbox(datasets: Mapping[Source, Dataset]) -> None:
 
 def _have_models(plan: Plan, config: Configuration) -> None:
     """Fetch what isn't here yet, so that a name that nobody knows is told of before the first answer."""
+    from isthmus.evals.judging import HOSTED
     from isthmus.runtime.assembly import Talk, have_weights
 
-    for name in dict.fromkeys(each.model for each in plan.subjects):
+    names, judge = [each.model for each in plan.subjects], plan.terms.judge
+    if judge is not None and judge != HOSTED:
+        names.append(judge)
+    for name in dict.fromkeys(names):
         ref = parse_model(name, config.settings.runners)
         if ref.kind != "runner":
             with ProgressDisplay() as progress:

@@ -12,6 +12,7 @@ class Extra(Enum):
     BENCHMARKS = "benchmarks need Inspect", "evals", "inspect_ai", "numpy"
     CHARTS = "a page with charts needs Altair", "evals", "altair", "vl_convert"
     GATE = "gating a release needs SciPy", "gate", "numpy", "scipy"
+    TRIALS = "running a release's suites needs Inspect", "gate", "inspect_ai", "numpy", "scipy"
     CALIBRATION = "learning a profile needs SciPy", "calibrate", "numpy", "scipy"
 
     def __init__(self, sentence: str, extra: str, *modules: str) -> None:

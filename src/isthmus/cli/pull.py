@@ -18,7 +18,7 @@ from isthmus.naming import ModelRef, name_from, parse_model
 from isthmus.settings import Settings
 from isthmus.store import CatalogueEntry, Store, StoredModel, find, pull_reference
 from isthmus.store import pull as pull_entry
-from isthmus.trust import release_folder, trust_in, verify
+from isthmus.trust import admission_in, release_folder, trust_in, verify
 
 Reference = Annotated[
     str,
@@ -126,6 +126,7 @@ def _pull_source(
                 offline=settings.offline,
                 hf_endpoint=settings.hf_endpoint,
                 hf_token=found.hf_token,
+                admit=admission_in(settings),
                 on_progress=progress,
                 on_notice=_note,
             )

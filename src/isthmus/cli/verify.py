@@ -1,6 +1,5 @@
 """``isthmus verify``: what a release proves, and what it doesn't."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,12 +17,6 @@ from isthmus.settings import Settings
 if TYPE_CHECKING:
     from isthmus.trust import Trusted
     from isthmus.trust.origin import Proof
-
-UNPROVEN = (
-    "that the model is safe: only what is listed was tried",
-    "that its publisher is honest: the key says who signed, not what for",
-    "that the evaluations were run as recorded: reviewers vouch for that with their names",
-)
 
 
 def verify(
@@ -92,6 +85,8 @@ def _model(what: str, files: list[Path], settings: Settings, progress: ProgressD
 
 
 def _write(found: "Trusted", proof: "Proof") -> None:
+    from isthmus.trust.claims import unproven
+
     console.write_fields(
         {
             "Publisher": found.publisher or f"the holder of the key {proof.key[:16]}...",
@@ -112,16 +107,8 @@ def _write(found: "Trusted", proof: "Proof") -> None:
     if proof.level == "signed":
         console.note("it is signed and nothing more: no test was passed, and nobody approved")
     console.write("\nThis doesn't prove:")
-    for line in _unproven(found, proof):
+    for line in unproven(proof, heeded=found.heeded):
         console.write(f"- {line}")
-
-
-def _unproven(found: "Trusted", proof: "Proof") -> Iterable[str]:
-    yield from UNPROVEN
-    if proof.level == "gated":
-        yield "who the reviewers are: the publisher vouches for their keys, unless you name them"
-    if not found.heeded:
-        yield "that nothing is known against it: no feed of advisories is named"
 
 
 def _advisories(found: "Trusted") -> str:

@@ -5,14 +5,13 @@ a path is swapped meanwhile. llama.cpp finds the further pieces of a split model
 for them there is a private folder of links, as long as the model loads.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from isthmus.store import open_weights
 from isthmus.trust import VerifiedModel
 
 
@@ -31,37 +30,26 @@ class LentFiles(Struct, frozen=True):
 
 
 @contextmanager
-def lent_files(
-    model: VerifiedModel, draft: VerifiedModel | None, adapters: Sequence[str]
-) -> Generator[LentFiles, None, None]:
-    """Open what isn't open yet, for as long as a worker loads.
+def lent_files(model: VerifiedModel, draft: VerifiedModel | None = None) -> Generator[LentFiles, None, None]:
+    """What a worker loads, for as long as it does.
 
     Args:
-        model: The weights.
+        model: The weights, with their adapters.
         draft: Those of the draft model, if there is one.
-        adapters: The paths of LoRA adapters, as the settings name them.
-
-    Raises:
-        UnknownModel: There is no such adapter.
-        ModelError: An adapter can't be read.
     """
     with ExitStack() as opened:
-        opened_adapters = [
-            (opened.enter_context(open_weights(path)).fileno(), path)
-            for path in (Path(adapter).expanduser().absolute() for adapter in adapters)
-        ]
         draft_paths = _loadable(draft, opened) if draft is not None else [""]
         projector = model.projector
         yield LentFiles(
             model=_loadable(model, opened),
             projector=_in_child(projector.file.fileno(), projector.path) if projector else "",
             draft=draft_paths[0],
-            adapters=[_in_child(fd, path) for fd, path in opened_adapters],
+            adapters=[_in_child(each.file.fileno(), each.path) for each in model.adapters],
             fds=(
                 *model.fds,
                 *(draft.fds if draft else ()),
                 *((projector.file.fileno(),) if projector else ()),
-                *(fd for fd, _ in opened_adapters),
+                *(each.file.fileno() for each in model.adapters),
             ),
         )
 

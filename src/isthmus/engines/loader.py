@@ -97,7 +97,8 @@ class WorkerLoader:
         """The engine of a model; blocks while the weights are verified."""
         if isinstance(weights, ForEmbedding):
             return self._embedding_engine(weights.weights, plan)
-        model = verify(weights, trust=self._trust, on_progress=on_progress)
+        adapters = self._settings.engine.adapters
+        model = verify(weights, adapters=adapters, trust=self._trust, on_progress=on_progress)
         try:
             draft = self._verified_draft(weights)
         except BaseException:

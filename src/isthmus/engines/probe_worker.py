@@ -41,7 +41,7 @@ def trial_worker(build: EngineBuild, model: VerifiedModel, threads: int) -> Gene
     settings = EngineSettings(context_length=CONTEXT_LENGTH, parallel=1, threads=threads, speculation="off")
     loading = Loading(model=model, settings=settings, build=build)
     key = secrets.token_urlsafe(32)
-    with tempfile.TemporaryFile() as log, lent_files(model, None, ()) as files:
+    with tempfile.TemporaryFile() as log, lent_files(model) as files:
         process = _spawn(build, files.fds, log)
         worker = TrialWorker(process, log, key)
         try:

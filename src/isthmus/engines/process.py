@@ -39,11 +39,10 @@ class WorkerProcess:
 
         Raises:
             LoadError: The engine can't load the weights, or takes too long.
-            ModelError: An adapter can't be read.
             StorageError: The process can't be started.
         """
         key = secrets.token_urlsafe(32)
-        with lent_files(loading.model, loading.draft, loading.settings.adapters) as files:
+        with lent_files(loading.model, loading.draft) as files:
             config = worker_config(loading, files, key)
             worker = cls(*await _spawn(loading.build, files.fds), Secret(key))
             try:

@@ -7,6 +7,8 @@ extra ``evals``.
 from inspect_ai.tool import Tool, ToolError, tool
 from inspect_ai.util import SandboxEnvironment, sandbox
 
+from isthmus.tools.python import clipped
+
 COMMAND_S = 60
 _SHOWN = 6_000
 """Characters of output that are shown."""
@@ -32,7 +34,7 @@ def bash() -> Tool:
             raise ToolError(f"the command was stopped after {COMMAND_S} s") from None
         said = "\n".join(each for each in (done.stdout.rstrip(), done.stderr.rstrip()) if each)
         ending = "" if done.success else f"\n(exit code {done.returncode})"
-        return clipped(said or "(no output)") + ending
+        return clipped(said or "(no output)", _SHOWN) + ending
 
     return execute
 
@@ -47,7 +49,7 @@ def read_file() -> Tool:
         Args:
             path: The file, relative to the folder.
         """
-        return clipped(await _text(path))
+        return clipped(await _text(path), _SHOWN)
 
     return execute
 
@@ -101,7 +103,7 @@ def run_tests() -> Tool:
             done = await sandbox().exec(["python3", "-B", "-m", "unittest"], timeout=COMMAND_S)
         except TimeoutError:
             raise ToolError(f"the tests were stopped after {COMMAND_S} s") from None
-        return clipped((done.stdout + done.stderr).strip())
+        return clipped((done.stdout + done.stderr).strip(), _SHOWN)
 
     return execute
 
@@ -116,14 +118,6 @@ async def files_there(box: SandboxEnvironment) -> dict[str, str]:
         except (UnicodeDecodeError, OSError):
             continue  # no text, or no file that can be read: no part of the work
     return found
-
-
-def clipped(text: str, most: int = _SHOWN) -> str:
-    """A text, its middle left out where it is long: what a program says first and last tells most."""
-    if len(text) <= most:
-        return text
-    half = most // 2
-    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
 
 
 async def _text(path: str) -> str:

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import re
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +22,8 @@ _OWN = "own"
 class Source(Struct, frozen=True, omit_defaults=True):
     """Which problems: those of a suite's file, all of them or those of the rows ``start`` to ``stop``.
 
-    ``sha256`` is of the content: packing it (.gz) makes no other file of it. A folder's is of its files'
-    names and hashes.
+    ``sha256`` is of the content: packing it (.gz) makes no other file of it. Of several files, a folder's or
+    two that belong together, it is of their names and hashes.
     """
 
     suite: str
@@ -74,7 +75,7 @@ def locate(named: str, path: Path | None, sha256: str | None = None, rows: str |
         DigestMismatch: The file is not the one that it should be.
     """
     suite, path = _suite_and_path(named, path)
-    digests = digests_of(path)
+    digests = digests_of(path, suite)
     _check_digest(suite, path, digests, sha256)
     start, stop = _bounds(rows)
     return Source(suite.name, str(path.resolve()), digests[-1], start, stop)
@@ -88,7 +89,7 @@ def load(source: Source) -> Dataset:
         DigestMismatch: It has changed.
     """
     suite, path = suite_named(source.suite), Path(source.path)
-    found = digests_of(path)[-1]
+    found = digests_of(path, suite)[-1]
     if found != source.sha256:
         raise DigestMismatch(
             f"{path} has changed: its SHA-256 was {source.sha256}, and is {found}",
@@ -100,15 +101,21 @@ def load(source: Source) -> Dataset:
     return Dataset(suite, source, problems)
 
 
-def digests_of(path: Path) -> tuple[str, ...]:
+def digests_of(path: Path, suite: Suite | None = None) -> tuple[str, ...]:
     """SHA-256 of a file as it lies there and, last, of its content; of a folder's names and files.
+
+    Args:
+        path: The file or folder.
+        suite: Whose it is: one with two files that belong together has one hash of both.
 
     Raises:
         UsageError: It can't be read.
     """
     try:
         if path.is_dir():
-            return (_folder_digest(path),)
+            return (_digest_of_all(path, path.rglob("*")),)
+        if suite is not None and suite.beside is not None:
+            return (_digest_of_all(path.parent, (path, suite.beside(path))),)
         with path.open("rb") as file:
             raw = hashlib.file_digest(file, "sha256").hexdigest()
         if path.suffix != ".gz":
@@ -122,9 +129,9 @@ def digests_of(path: Path) -> tuple[str, ...]:
         raise UsageError(f"{path} can't be read: {error}", hint=f"ls -l {path}") from error
 
 
-def _folder_digest(folder: Path) -> str:
+def _digest_of_all(folder: Path, some: Iterable[Path]) -> str:
     whole = hashlib.sha256()
-    for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+    for file in sorted(each for each in some if each.is_file()):
         with file.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         whole.update(f"{file.relative_to(folder).as_posix()}\0{digest}\n".encode())

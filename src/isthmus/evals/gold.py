@@ -1,8 +1,8 @@
 """Whether a suite can tell right from wrong: its own solutions must pass, and an empty answer must not."""
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias, cast
 
 import anyio
 from msgspec import Struct
@@ -82,5 +82,18 @@ def _solution(problem: Problem) -> Answer | None:
 
 def _call(problem: Problem, number: int) -> ToolCall:
     wanted = problem.calls[number]
-    arguments = {name: values[0] for name, values in wanted.arguments.items() if values[0] is not None}
-    return ToolCall(f"call_{number}", wanted.name, json.dumps(arguments))
+    return ToolCall(f"call_{number}", wanted.name, json.dumps(_first(wanted.arguments)))
+
+
+def _first(accepted: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """The first accepted value of each name, without what may be left out."""
+    return {name: _plain(values[0]) for name, values in accepted.items() if values[0] not in (None, "")}
+
+
+def _plain(value: Any) -> Any:
+    """A value without alternatives: an object has a list of accepted values for each name, at any depth."""
+    if isinstance(value, Mapping):
+        return _first(cast("Mapping[str, Sequence[Any]]", value))
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in cast("Sequence[Any]", value)]
+    return value

@@ -21,19 +21,23 @@ Answer to judge:
 The answer may be worded differently; what counts is whether it says what is right. Reason in a sentence or
 two, then end with one line: VERDICT: RIGHT or VERDICT: WRONG."""
 
+HOSTED = "hosted"
+"""The judge's name where the hosted model is to judge."""
+
 _VERDICT = re.compile(r"VERDICT:\s*\**\s*(RIGHT|WRONG)")
 _ROOM = 512
 
 
 class ModelJudge:
-    """Judges by asking a model.
+    """Judges by asking a model, at home or the hosted one. What it takes is not the answer's cost.
 
     Args:
-        model: As Inspect names models: ``isthmus/qwen2.5-coder:1.5b``, ``openai/gpt-4o``.
+        model: As ``isthmus ask --model`` takes it; ``hosted``: the settings' hosted model.
     """
 
     def __init__(self, model: str) -> None:
-        self._model = get_model(model)
+        name, handoff = ("default", "always") if model == HOSTED else (model, "off")
+        self._model = get_model(f"isthmus/{name}", handoff=handoff, account="isthmus judge")
 
     async def __call__(self, question: str, answer: str, gold: str) -> Verdict:
         """What the model makes of an answer.

@@ -17,7 +17,7 @@ from isthmus.evals.folders import RunFolder
 from isthmus.evals.plans import Plan
 from isthmus.evals.problems import Problem
 from isthmus.evals.results import Outcome, Result
-from isthmus.evals.spending import spent_from
+from isthmus.evals.spending import KEY, spent_from
 from isthmus.evals.tasks import PROBLEM
 
 _UNREAD = {"events", "messages", "attachments", "timelines"}
@@ -93,7 +93,7 @@ def _result(sample: EvalSample, cell: str) -> Result:
         why=why,
         stop=sample.output.stop_reason if sample.output.choices else "",
         seconds=round(sample.total_time or 0.0, 3),
-        spent=spent_from(sample.store),
+        spent=spent_from(sample.store.get(KEY)),
     )
 
 

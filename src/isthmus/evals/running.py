@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import rich
 from inspect_ai import eval_set  # pyright: ignore[reportUnknownVariableType]
@@ -18,8 +18,8 @@ from isthmus.evals.data import Dataset, Source
 from isthmus.evals.folders import RunFolder, Sitting
 from isthmus.evals.logs import answered, was_stopped
 from isthmus.evals.plans import Cell, Plan
-from isthmus.evals.provider import IsthmusAPI
 from isthmus.evals.tasks import task_of
+from isthmus.evals.work import AT_WORK
 
 OnDone: TypeAlias = Callable[[Cell, int, int], None]
 """Told at first and after each answer how many a cell has, and how many of this sitting are errors."""
@@ -39,14 +39,14 @@ def run(plan: Plan, folder: RunFolder, datasets: Mapping[Source, Dataset], on_do
         KeyboardInterrupt: The person has stopped it; what is answered is kept.
     """
     for cell in plan.cells:
-        began, counter = time.monotonic(), _Counter(cell, on_done, answered(folder.logs(cell)))
-        with _quietly(), _listening(counter):
+        began, worked = time.monotonic(), AT_WORK.seconds
+        counter = _Counter(cell, on_done, answered(folder.logs(cell)))
+        with quietly(), _listening(counter):
             model = _model(cell)
             _answer(plan, cell, datasets[cell.source], model, folder.logs(cell))
         if counter.new:
             wall_s = time.monotonic() - began
-            busy_s = cast("IsthmusAPI", model.api).busy_s
-            folder.add_sitting(Sitting(cell.slug, counter.new, wall_s, busy_s))
+            folder.add_sitting(Sitting(cell.slug, counter.new, wall_s, AT_WORK.seconds - worked))
 
 
 def _answer(plan: Plan, cell: Cell, dataset: Dataset, model: Model, folder: Path) -> None:
@@ -74,7 +74,7 @@ def _answer(plan: Plan, cell: Cell, dataset: Dataset, model: Model, folder: Path
 
 
 @contextmanager
-def _quietly() -> Generator[None]:
+def quietly() -> Generator[None]:
     """Inspect greets on stdout, which is for data."""
     console = rich.get_console()
     quiet, console.quiet = console.quiet, True

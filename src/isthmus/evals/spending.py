@@ -1,6 +1,5 @@
 """What answering one problem took: calls, tokens, money, time, and who answered."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -61,11 +60,10 @@ class Spent(Struct, frozen=True, omit_defaults=True):
         return msgspec.to_builtins(self)
 
 
-def spent_from(store: Mapping[str, Any]) -> Spent:
-    """What a sample's store says was spent; nothing where no model of ours was asked."""
-    kept = store.get(KEY)
+def spent_from(kept: object) -> Spent:
+    """What an entry of a sample's store says was spent; nothing where there is none."""
     return msgspec.convert(kept, Spent, strict=False) if kept else Spent()
 
 
 KEY = "isthmus"
-"""Under which name it is kept."""
+"""Under which name of the store it is kept."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from isthmus.evals.cases import Example, Handoff, examples, handoffs
 from isthmus.evals.comparing import Comparison, comparisons
@@ -15,7 +17,8 @@ from isthmus.evals.results import Result, of_cell
 class Report(Struct, frozen=True, kw_only=True):
     """All that there is to say of a run.
 
-    ``overhead`` is the share of the wall time during which no model was at work.
+    ``overhead`` is the share of the wall time during which no model was at work. The plan's files are told by
+    their names, without folders.
     """
 
     name: str
@@ -56,7 +59,7 @@ def summarise(
     return Report(
         name=name,
         at=datetime.now(UTC).replace(microsecond=0),
-        plan=plan,
+        plan=_without_folders(plan),
         figures=tuple(figures(cell, found[cell.slug], sizes[cell.slug], attempts) for cell in cells),
         comparisons=tuple(comparisons(cells, found)),
         handoffs=tuple(handoffs(cells, found, most)),
@@ -64,6 +67,12 @@ def summarise(
         overhead=overhead,
         environment=dict(environment or {}),
     )
+
+
+def _without_folders(plan: Plan) -> Plan:
+    """A plan that others may see: the folders that its files lie in say more about the person."""
+    sources = (replace(each, path=Path(each.path).name) for each in plan.sources)
+    return replace(plan, sources=tuple(sources))
 
 
 def efficient(some: Sequence[Figures]) -> list[Figures]:

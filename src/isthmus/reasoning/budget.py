@@ -43,7 +43,9 @@ def budget_for(family: Family, request: GenerationRequest, model: ModelInfo) -> 
 
 def limit_of(request: GenerationRequest) -> int | None:
     """How many tokens may be written in all."""
-    return min((each for each in (request.max_tokens, request.max_total) if each is not None), default=None)
+    if request.max_tokens is None or request.max_total is None:
+        return request.max_total if request.max_tokens is None else request.max_tokens
+    return min(request.max_tokens, request.max_total)
 
 
 def tokens_in(piece: str) -> int:

@@ -31,6 +31,11 @@ class Choice:
         return self.cut is not None or self.finish is not None
 
     @property
+    def thought(self) -> bool:
+        """Whether it has thought at all, or was cut before it came to."""
+        return self.watch.tokens > 0 or self.cut is not None
+
+    @property
     def tokens(self) -> int:
         """About how many it has written."""
         return self.watch.tokens + self.answer_tokens

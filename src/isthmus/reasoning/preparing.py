@@ -1,7 +1,6 @@
 """A request as a model that thinks is to have it: its effort, its budget, its thoughts of before."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -49,16 +48,15 @@ def prepare(family: Family, request: GenerationRequest, model: ModelInfo) -> Pre
     if family.words is not None and effort is not None:
         words = family.words.none if effort == "none" else family.words.some
         messages = with_system(messages, words)
-    ready: dict[str, Any] = {
-        "messages": messages,
-        "max_tokens": limit_of(request),
-        "template": arguments | (request.template or {}) or None,
+    request = replace(
+        request,
+        messages=messages,
+        max_tokens=limit_of(request),
+        template=arguments | (request.template or {}) or None,
         # llama.cpp takes a budget of none for one that has been used up before the prompt's own last mark.
-        "reasoning_budget": None if budget is None else max(budget, 1),
-        "reasoning_closing": None if budget is None else f"\n\n{CLOSING}\n",
-    }
-    if any(getattr(request, name) != value for name, value in ready.items()):
-        request = replace(request, **ready)
+        reasoning_budget=None if budget is None else max(budget, 1),
+        reasoning_closing=None if budget is None else f"\n\n{CLOSING}\n",
+    )
     return Prepared(_sampled(request, family), budget, _notice(family, asked, effort))
 
 

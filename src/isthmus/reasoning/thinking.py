@@ -126,9 +126,12 @@ class _Answer:
                         break
         except AnswerGarbled:
             self._break_off()
-        async with aclosing(self._rest()) as events:
-            async for event in events:
-                yield event
+        if any(choice.thought for choice in self._choices.values()):
+            async with aclosing(self._continued()) as events:
+                async for event in events:
+                    yield event
+        for finish in self._finishes():
+            yield finish
 
     # ------------------------------------------------------------ the thought
 
@@ -143,7 +146,7 @@ class _Answer:
         choice = self._choices.get(event.index)
         if choice is None or choice.cut is not None or not choice.reader.passes(event.text):
             return False
-        choice.take(event)
+        choice.answer_tokens += tokens_in(event.text)
         return True
 
     def _is_cut(self) -> bool:
@@ -197,16 +200,17 @@ class _Answer:
             reader = HarmonyReader(index)
         else:
             # The worker has told a thought apart that the prompt has opened, and none is opened to be off.
-            opened = self._family.opened and not self._ours and self._request.effort != "none"
-            reader = MarkReader(replace(self._family.marks, opened=opened and not begun), index)
+            opens = not (self._ours or begun) and self._request.effort != "none"
+            marks = self._family.marks
+            reader = MarkReader(replace(marks, opened=False) if marks.opened and not opens else marks, index)
         if begun:
             reader.answering()
         return reader
 
     # ------------------------------------------------------------ the answer behind it
 
-    async def _rest(self) -> EventStream:
-        """What follows on thoughts that were cut, and how each choice ended."""
+    async def _continued(self) -> EventStream:
+        """What follows on thoughts that were cut."""
         for index, choice in sorted(self._choices.items()):
             if choice.cut is not None:
                 async with aclosing(self._continue(index, choice, choice.cut)) as events:
@@ -214,8 +218,6 @@ class _Answer:
                         yield event
             elif CLOSING in choice.watch.text:  # the engine has kept its budget
                 yield _ended(choice, "budget")
-        for finish in self._finishes():
-            yield finish
 
     async def _continue(self, index: int, choice: Choice, why: Cut) -> EventStream:
         """The answer that follows a thought that was cut."""
@@ -254,6 +256,9 @@ class _Answer:
         """How each choice ended; the last one with what all of them took."""
         choices = [choice for _, choice in sorted(self._choices.items())]
         finishes = [choice.finish for choice in choices if choice.finish is not None]
+        if len(choices) == 1 and not choices[0].thought:
+            yield from finishes  # what the model says of them is all that there is to say
+            return
         for finish in finishes[:-1]:
             yield replace(finish, usage=None, timings=None)
         if finishes:

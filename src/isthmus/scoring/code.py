@@ -16,7 +16,8 @@ from isthmus.sandbox import Completed, Limits, Sandbox
 from isthmus.scoring.code_blocks import code_of, defines, definitions_of
 from isthmus.scoring.verdict import Verdict
 
-CODE_LIMITS = Limits(wall_s=10.0, cpu_s=10.0, disk_bytes=16 << 20, output_bytes=64 << 10)
+# What decides is processor time, so that a busy machine judges as a quiet one does.
+CODE_LIMITS = Limits(wall_s=30.0, cpu_s=10.0, disk_bytes=16 << 20, output_bytes=64 << 10)
 FILES_LIMITS = Limits(wall_s=60.0, cpu_s=60.0, disk_bytes=64 << 20, output_bytes=256 << 10)
 
 _PASSED = "passed"

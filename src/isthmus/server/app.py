@@ -46,6 +46,7 @@ from isthmus.server.operation import Handler
 from isthmus.server.state import Served
 from isthmus.server.streaming import ClientGone
 from isthmus.settings import Secret
+from isthmus.wire.faults import outward
 
 _UNVERSIONED = frozenset({"/chat/completions", "/completions", "/embeddings", "/models", "/responses"})
 """Paths that are there without their ``/v1``, too: llama-server, LiteLLM and others let it be left out."""
@@ -173,6 +174,8 @@ class Resource:
             return await handler(request)
         except IsthmusError as error:
             exchange.error = error
+            if outward(error) != (error.message, error.hint):
+                _log.warning("%s %s: %s", method, path, error)  # where it is, which no client is told
             return error_response(error, path)
         except (ClientGone, ClientDisconnect):
             return Response(status_code=499)

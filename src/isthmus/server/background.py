@@ -144,3 +144,5 @@ async def _kept(keep: Keep) -> None:
         await keep()
     except IsthmusError as error:
         _log.error("a response of the background can't be kept: %s", error.message)
+    except Exception:  # noqa: BLE001 - nor may its keeping end the others
+        _log.exception("a response of the background can't be kept")

@@ -14,7 +14,7 @@ from isthmus.server.openapi import describe
 from isthmus.server.operation import Endpoint, Handler, Operation
 from isthmus.server.pages import page_file
 
-_FILES = frozenset({"docs.css", "docs.js", "icon.svg"})
+_FILES = frozenset({"base.css", "docs.css", "docs.js", "icon.svg"})
 
 
 class _Documented(Protocol):

@@ -19,6 +19,9 @@ REQUEST_ID = b"x-request-id"
 UNKNOWN_PATH = "(none)"
 """The template of a path at which there is nothing: paths that people make up must not become labels."""
 
+PROBES = frozenset({"/health", "/v1/health", "/ready", "/metrics"})
+"""What machines ask every few seconds, of a server that is about to stop too."""
+
 Api: TypeAlias = Literal["openai", "anthropic", "ollama", "isthmus"]
 
 _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)

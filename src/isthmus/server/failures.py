@@ -7,6 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from isthmus.errors import Busy, ContextLengthExceeded, IsthmusError, RateLimited, RequestError, UnknownModel
+from isthmus.wire.faults import outward
 
 Shape: TypeAlias = Literal["openai", "anthropic", "ollama"]
 
@@ -44,7 +45,8 @@ def error_body(error: IsthmusError, shape: Shape = "openai") -> bytes:
         case "anthropic":
             return msgspec.json.encode({"type": "error", "error": _anthropic_error(error)})
         case "ollama":
-            text = error.message if error.hint is None else f"{error.message} (try: {error.hint})"
+            message, hint = outward(error)
+            text = message if hint is None else f"{message} (try: {hint})"
             if isinstance(error, UnknownModel):
                 text = f"model not found: {text}"  # words that its clients look for, to pull the model then
             return msgspec.json.encode({"error": text})
@@ -53,23 +55,24 @@ def error_body(error: IsthmusError, shape: Shape = "openai") -> bytes:
 def openai_error(error: IsthmusError) -> dict[str, Any]:
     """What OpenAI's objects hold as their ``error``."""
     fallback = "invalid_request_error" if error.http_status < 500 else "server_error"
+    message, hint = outward(error)
     return {
-        "message": error.message,
+        "message": message,
         "type": _OPENAI_TYPES.get(error.http_status, fallback),
         "param": error.param,
         "code": error.code,
-        "hint": error.hint,
+        "hint": hint,
     }
 
 
 def _anthropic_error(error: IsthmusError) -> dict[str, Any]:
     fallback = "invalid_request_error" if error.http_status < 500 else "api_error"
     kind = _ANTHROPIC_TYPES.get(error.http_status, fallback)
-    message = error.message
+    message, hint = outward(error)
     if isinstance(error, ContextLengthExceeded):
         # The words by which coding agents know that they have to shorten a conversation.
         message = f"prompt is too long: {message}"
-    return {"type": kind, "message": message, "code": error.code, "hint": error.hint}
+    return {"type": kind, "message": message, "code": error.code, "hint": hint}
 
 
 def error_response(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from isthmus.errors import Overloaded
-from isthmus.server.exchange import UNKNOWN_PATH, Exchange
+from isthmus.server.exchange import PROBES, UNKNOWN_PATH, Exchange
 from isthmus.server.failures import error_response
 from isthmus.server.state import Served
 
@@ -17,7 +17,6 @@ Watcher: TypeAlias = Callable[[Exchange], None]
 
 _BACK_IN_S = 5
 """When a server that stops may be back, or another be found in its place."""
-_WHILE_DRAINING = frozenset({"/health", "/v1/health", "/ready", "/metrics"})
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Front:
         service = self._service
         service.enter()
         try:
-            if service.draining and exchange.path not in _WHILE_DRAINING:
+            if service.draining and exchange.path not in PROBES:
                 await _turn_away(exchange, scope, receive, send)
             else:
                 await self._app(scope, receive, send)
@@ -73,11 +72,11 @@ class Front:
         asyncio.get_running_loop().call_soon(self._tell, exchange)
 
     def _tell(self, exchange: Exchange) -> None:
-        try:
-            for watcher in self._watchers:
+        for watcher in self._watchers:
+            try:
                 watcher(exchange)
-        except Exception:  # noqa: BLE001 - the response is sent; the log learns that nobody was told of it
-            _log.exception("a request could not be reported")
+            except Exception:  # noqa: BLE001 - the response is sent, and the other watchers are yet to be told
+                _log.exception("a request could not be reported")
 
 
 async def _turn_away(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:

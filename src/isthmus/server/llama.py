@@ -22,7 +22,15 @@ from isthmus.server.state import served
 from isthmus.server.streaming import unless_gone
 from isthmus.wire import sse
 from isthmus.wire.gathered import Completion
-from isthmus.wire.llama_answer import LlamaAnswer, LlamaPiece, chosen, render_answer, render_end, render_piece
+from isthmus.wire.llama_answer import (
+    ChosenFields,
+    LlamaAnswer,
+    LlamaPiece,
+    chosen,
+    render_answer,
+    render_end,
+    render_piece,
+)
 from isthmus.wire.llama_request import (
     CompletionBody,
     Gap,
@@ -39,8 +47,8 @@ from isthmus.wire.raw_request import Raw
     tag="llama.cpp",
     body=CompletionBody,
     example={"prompt": "The capital of France is", "n_predict": 8},
-    answer=LlamaAnswer | list[LlamaAnswer],
-    pieces=LlamaPiece | LlamaAnswer,
+    answer=LlamaAnswer | ChosenFields | list[LlamaAnswer] | list[ChosenFields],
+    pieces=LlamaPiece | LlamaAnswer | ChosenFields,
 )
 async def completion(request: Request) -> Response:
     """Continue a prompt as it stands, without the model's template, streamed or whole.
@@ -58,8 +66,8 @@ async def completion(request: Request) -> Response:
     tag="llama.cpp",
     body=InfillBody,
     example={"input_prefix": "def add(a, b):\n", "input_suffix": "\nprint(add(1, 2))\n", "n_predict": 8},
-    answer=LlamaAnswer,
-    pieces=LlamaPiece | LlamaAnswer,
+    answer=LlamaAnswer | ChosenFields,
+    pieces=LlamaPiece | LlamaAnswer | ChosenFields,
 )
 async def infill(request: Request) -> Response:
     """Write what is missing between two texts, by a model that was trained for it."""

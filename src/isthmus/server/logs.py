@@ -9,10 +9,8 @@ from typing import Any, Literal, TextIO
 import msgspec
 from msgspec import Struct
 
-from isthmus.server.exchange import Exchange
+from isthmus.server.exchange import PROBES, Exchange
 
-_QUIET = frozenset({"/health", "/v1/health", "/ready", "/metrics"})
-"""Paths that machines ask every few seconds; where they are answered well, the log doesn't mention it."""
 _NAMED = ("cost_usd", "key", "error", "request_id")
 """Fields that a line for people names."""
 
@@ -44,8 +42,8 @@ class RequestLog:
 
     def watch(self, exchange: Exchange) -> None:
         """Write its line."""
-        quiet = exchange.template in _QUIET and exchange.status < 400
-        if quiet or not _log.isEnabledFor(logging.INFO):
+        well = exchange.template in PROBES and exchange.status < 400
+        if well or not _log.isEnabledFor(logging.INFO):
             return
         fields = described(exchange)
         if self._content:

@@ -5,6 +5,7 @@ from importlib import resources
 
 from starlette.responses import Response
 
+from isthmus import pages
 from isthmus.server import page
 
 _TYPES = {
@@ -36,4 +37,5 @@ def page_file(name: str) -> Response:
 
 @cache
 def _read(name: str) -> bytes:
-    return resources.files(page).joinpath(name).read_bytes()
+    place = pages if name == "base.css" else page
+    return resources.files(place).joinpath(name).read_bytes()

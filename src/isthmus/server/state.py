@@ -5,6 +5,7 @@ import time
 import anyio
 from starlette.requests import Request
 
+from isthmus.generator import Generator
 from isthmus.ledger import Ledger, PendingHandoffs, Responses
 from isthmus.runtime.answer import Runtime
 from isthmus.runtime.approving import Approver
@@ -60,7 +61,9 @@ class Served:
         self.since = int(time.time())
         self.terms = terms
         self.ledger = ledger
-        self.approver = Approver(terms.pending or PendingHandoffs(ledger.engine), terms, ledger)
+        self.approver = Approver(
+            terms.pending or PendingHandoffs(ledger.engine), terms, ledger, self._open_home
+        )
 
     def drain(self) -> None:
         """Let nobody new in, and send those away who wait for a model."""
@@ -91,6 +94,9 @@ class Served:
         """
         home = self._with_effort(self.models.home(model, key=key))
         return Runtime(home, self.terms, ledger=self.ledger, observer=observer)
+
+    async def _open_home(self) -> Generator:
+        return self.models.home()
 
     def bare(self, model: str | None, observer: Observer | None = None) -> Runtime:
         """The model alone, without effort, hand-off or ledger, for a caller that brings its own.

@@ -22,10 +22,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from isthmus import __version__
 from isthmus.messages import GenerationRequest, Message
 from isthmus.runtime.observing import Answered
-from isthmus.server.exchange import Exchange
+from isthmus.server.exchange import PROBES, Exchange
 
 _CONTEXT = {b"traceparent": "traceparent", b"tracestate": "tracestate"}
-_QUIET = frozenset({"/health", "/ready", "/metrics"})
 _OPERATIONS = {
     "/v1/completions": "text_completion",
     "/api/generate": "text_completion",
@@ -56,7 +55,7 @@ class Traces:
 
     def watch(self, exchange: Exchange) -> None:
         """Make the span of a request."""
-        if exchange.template in _QUIET:
+        if exchange.template in PROBES:
             return
         ended = time.time_ns()
         said = {

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from isthmus.messages import Effort, FinishReason, Reason, Stage, Target
+from isthmus.messages import FinishReason, Reason, Reasoned, Stage, Target
 
 
 class Notice(Struct):
@@ -27,20 +27,6 @@ class Timings(Struct):
     decode_s: float | None = None
 
 
-class Reasoning(Struct):
-    """What effort came to, of a model without thinking: the samples, their agreement, the tokens of all."""
-
-    effort: Effort
-    method: Literal["plan", "think", "vote"]
-    tokens: int
-    seconds: float
-    tokens_per_s: float | None = None
-    samples: int | None = None
-    most: int | None = None
-    agreement: float | None = None
-    stopped: Literal["settled", "all", "tokens", "time", "failed"] | None = None
-
-
 class Isthmus(Struct):
     """Who answered and why, what it cost, how long it took, and the numbers behind the decision."""
 
@@ -55,7 +41,7 @@ class Isthmus(Struct):
     detail: str | None = None
     cost_usd: str | None = None
     timings: Timings | None = None
-    reasoning: Reasoning | None = None
+    reasoning: Reasoned | None = None
     notice: Notice | None = None
     notices: list[Notice] | None = None
 

@@ -50,6 +50,10 @@ class LlamaAnswer(Struct):
     isthmus: Isthmus | None = None
 
 
+ChosenFields: TypeAlias = dict[str, Any]
+"""What is left of an answer where ``response_fields`` names some: their values by their paths."""
+
+
 class LlamaPiece(Struct):
     """More of an answer."""
 

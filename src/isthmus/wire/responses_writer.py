@@ -30,6 +30,7 @@ from isthmus.messages import (
     Usage,
 )
 from isthmus.wire import sse
+from isthmus.wire.faults import outward
 from isthmus.wire.remarks import remarks
 from isthmus.wire.responses_answer import ResponseState
 from isthmus.wire.responses_items import Item, new_id
@@ -191,7 +192,8 @@ class ResponseWriter:
         if self.state == "incomplete" and finish is not None:
             grown["incomplete_details"] = {"reason": _CUT_SHORT[finish.reason]}
         if error is not None:
-            grown["error"] = {"code": _code(error), "message": error.message, "hint": error.hint}
+            message, hint = outward(error)
+            grown["error"] = {"code": _code(error), "message": message, "hint": hint}
         if self.route is not None:
             grown["isthmus"] = remarks(self.route, finish, self._notices)
         return self._call.echo[:-1] + b"," + _ENCODER.encode(grown)[1:]
@@ -319,7 +321,8 @@ def render_usage(usage: Usage) -> dict[str, Any]:
 
 def _fault(error: IsthmusError) -> dict[str, Any]:
     """An error as an event: its fields stand where OpenAI describes them, and again where it sends them."""
-    fault = {"code": _code(error), "message": error.message, "param": error.param}
+    message, _ = outward(error)
+    fault = {"code": _code(error), "message": message, "param": error.param}
     kind = "server_error" if error.http_status >= 500 else "invalid_request_error"
     return {**fault, "error": {"type": kind, **fault}}
 

@@ -14,7 +14,7 @@ BASES = {"openai": URL, "hosted_vllm": URL, "anthropic": ORIGIN, "ollama_chat": 
 def ask(prefix: str, model: str = MODEL, **more: object) -> litellm.ModelResponse:
     return litellm.completion(
         model=f"{prefix}/{model}", api_base=BASES[prefix], api_key=KEY, messages=HI, max_tokens=8,
-        num_retries=0, timeout=120, **more,
+        num_retries=0, timeout=float(os.environ["ISTHMUS_TIMEOUT_S"]), **more,
     )  # fmt: skip
 
 

@@ -16,6 +16,11 @@ KEYS = Keys(0, b"").also({"general.architecture": "llama", "llama.block_count": 
 DICE = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def same_numbers_each_time(monkeypatch):
+    monkeypatch.setitem(globals(), "DICE", np.random.default_rng(0))
+
+
 def numbers(*shape):
     return DICE.standard_normal(shape).astype(np.float32)
 
@@ -146,14 +151,19 @@ def test_an_adapter_comes_back_and_merges_into_what_the_engine_would_compute(tmp
 def test_a_change_smaller_than_a_step_of_the_grid_survives_merging(tmp_path):
     packed = ggml.packed(floats("blk.0.attn_q.weight", numbers(32, 64)), "q8_0")
     write_gguf(tmp_path / "base.gguf", KEYS, [packed])
-    small = adapter(scale=1e-4)
+    small = adapter(scale=5e-4)
     write_adapter(tmp_path / "adapter.gguf", small)
     merge(Weights(tmp_path / "base.gguf", (tmp_path / "adapter.gguf",)), tmp_path / "merged.gguf")
     (after,) = read_gguf(tmp_path / "merged.gguf").tensors.values()
-    change, wanted = ggml.unpack(after) - ggml.unpack(packed), small.change(packed.name)
-    assert np.vdot(change, wanted) / np.vdot(wanted, wanted) == pytest.approx(1, abs=0.2)
-    again = ggml.packed(floats("x", ggml.unpack(packed) + wanted), "q8_0")
-    assert np.array_equal(ggml.unpack(again), ggml.unpack(packed))
+    before, wanted = ggml.unpack(packed), small.change(packed.name)
+    again = ggml.packed(floats("x", before + wanted), "q8_0")
+
+    def share(tensor):
+        """How much of the change is there."""
+        return np.vdot(ggml.unpack(tensor) - before, wanted) / np.vdot(wanted, wanted)
+
+    assert share(after) == pytest.approx(1, abs=0.1)
+    assert share(again) < 0.5
 
 
 def test_an_adapter_of_another_model_is_refused(tmp_path):

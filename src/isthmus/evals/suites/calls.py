@@ -12,7 +12,14 @@ from isthmus.evals.suites.objects import Line, lines_of
 from isthmus.evals.suites.suite import Published, Suite
 from isthmus.messages import Tool
 
-_HOME = "https://github.com/ShishirPatil/gorilla/tree/main/berkeley-function-call-leaderboard"
+_HOME = "https://pypi.org/project/bfcl-eval/2026.3.23/"
+_PUBLISHED = {
+    "simple_python": "20f11ed5320fb3d00f50ebf0044ce4b0d1c0c3438e7d62418737a1f30f330044",
+    "multiple": "691e9b25c728933a886e155b8af109bb5ffb2e7bdfa6d3bf8df9af40747a6416",
+    "parallel": "e3cc42cfdfe2b240e6f44cfe0cc8687c676f3378ce4a48cd353aedba1709b829",
+    "parallel_multiple": "aa4c5867793a4042d6b5602e34e6cd2d2ec8d600887fa17553bf537d1398b390",
+}
+"""Hashes of that release's files in ``bfcl_eval/data``, each with its answers."""
 _TYPES = {
     "dict": "object",
     "float": "number",
@@ -55,20 +62,29 @@ class Truth(Struct, frozen=True):
 
 
 def read(path: Path) -> Iterator[Problem]:
-    """The problems of a file such as BFCL_v3_simple.json; ``possible_answer/`` beside it has what is right.
+    """The problems of a file such as BFCL_v4_multiple.json.
 
     Raises:
-        UsageError: Either file is missing, or a row is not as published.
+        UsageError: Its answers are missing, or a row is not as published.
     """
-    beside = path.parent / "possible_answer" / path.name
-    if not beside.exists():
-        raise UsageError(f"what is right isn't beside it: {beside} is missing", hint=f"see {_HOME}")
-    truths = {truth.id: truth for truth in (line.as_(Truth) for line in lines_of(beside))}
+    truths = {truth.id: truth for truth in (line.as_(Truth) for line in lines_of(answers_of(path)))}
     for line in lines_of(path):
         row = line.as_(Row)
         if row.id not in truths or len(row.question) != 1:
             raise UsageError(f"{line.where}: it has no known answer, or more than one turn")
         yield _problem(row, truths[row.id], line)
+
+
+def answers_of(path: Path) -> Path:
+    """Where what is right stands: a file of the same name in ``possible_answer/`` beside it.
+
+    Raises:
+        UsageError: It isn't there.
+    """
+    beside = path.parent / "possible_answer" / path.name
+    if not beside.exists():
+        raise UsageError(f"what is right isn't beside it: {beside} is missing", hint=f"see {_HOME}")
+    return beside
 
 
 def _problem(row: Row, truth: Truth, line: Line) -> Problem:
@@ -127,8 +143,6 @@ SUITE = Suite(
     name="calls",
     summary="Which tool to call, and with what (Berkeley Function Calling Leaderboard, single turn).",
     read=read,
-    published=tuple(
-        Published(f"BFCL_v3_{kind}.json", f"{_HOME}/data")
-        for kind in ("simple", "multiple", "parallel", "parallel_multiple")
-    ),
+    beside=answers_of,
+    published=tuple(Published(f"BFCL_v4_{kind}.json", _HOME, digest) for kind, digest in _PUBLISHED.items()),
 )

@@ -37,6 +37,8 @@ class Suite(Struct, frozen=True, kw_only=True):
     summary: str
     read: Callable[[Path], Iterable[Problem]]
     """The problems of a file or folder, in its order."""
+    beside: Callable[[Path], Path] | None = None
+    """A second file that a file's problems are read from: both make the hash."""
     published: tuple[Published, ...] = ()
     task: str = "isthmus.evals.tasks:answering"
     check: str = "isthmus.evals.grading:check"

@@ -22,4 +22,10 @@ class Recipe(Struct, frozen=True):
     @property
     def settings(self) -> Mapping[str, str]:
         """All of it, in words."""
-        return {field: str(getattr(self, field)) for field in self.__struct_fields__}
+        return {
+            "rank": str(self.rank),
+            "steps": str(self.steps),
+            "learning_rate": f"{self.learning_rate:g}",
+            "batch": str(self.batch),
+            "training_seed": str(self.seed),
+        }
