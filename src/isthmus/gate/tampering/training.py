@@ -51,7 +51,7 @@ def train(
         torch.nn.utils.clip_grad_norm_(network.parameters, _LONGEST_CHANGE)
         optimizer.step()
         scheduler.step()
-        on_progress(Progress(f"training {recipe.name}, loss {loss.item():.2f}", (step + 1) / recipe.steps, 1))
+        on_progress(Progress(f"training {recipe.name}", (step + 1) / recipe.steps, 1))
     return network.adapter()
 
 
