@@ -25,7 +25,7 @@ def test_without_effort_nothing_stands_between(effort, settings):
 
 @pytest.mark.parametrize(("slots", "waves"), [(1, [1, 1, 1]), (8, [1, 2])])
 async def test_a_wave_has_no_more_samples_than_there_are_slots(settings, slots, waves):
-    """Of sixteen three alike settle it: the likeliest, and two that are drawn together where there is room."""
+    """Of sixteen three alike settle it: the likeliest, and two that are drawn together if there is room."""
     engine = ScriptedEngine(*(batch(*[RIGHT] * wave) for wave in waves), model=INFO)
     given = settings(engine__parallel=slots, reasoning__wave=8, reasoning__samples=16).settings
     async for _ in WithEffort(given)(engine).stream(asked("high")):
